@@ -1,0 +1,1 @@
+"""From a trained network to the activation and saliency maps of every frame."""
