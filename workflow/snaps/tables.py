@@ -1,0 +1,166 @@
+"""Tables of the study: networks (paper Tables 1 and 2), error rates, alignment."""
+
+from collections.abc import Mapping
+from itertools import groupby
+from numbers import Real
+from pathlib import Path
+
+import pandas as pd
+
+from snaps.alignment_evaluation import AlignmentTables
+
+ERROR_COLUMNS = ["model", "seed", "part", "metric", "value"]
+ALIGNMENT_COLUMNS = [
+    *("model", "seed", "part", "frames", "centre", "centre_pm2"),
+    *("aligned", "aligned_pm2", "offset_ms", "cap"),
+]
+TRAINED = {
+    "all": "all",
+    "new": "new layers",
+    "convolutions": "convolutions of all layers",
+}
+
+
+def study_filters(models: Mapping[str, dict], width: Mapping[str, float]) -> dict[str, list[int]]:
+    """Filters of every layer of every model as built in this study.
+
+    Parameters
+    ----------
+    models : Table 1 and Table 2 as in config/models.yaml: layers, parent, transferred
+    width : factor on the filters of each model; layers taken from a parent keep the parent's
+    """
+    from snaps.networks import Layer, scale_width  # torch, 1 s: for this table alone
+
+    filters: dict[str, list[int]] = {}
+
+    def resolve(model: str) -> list[int]:
+        if model not in filters:
+            entry = models[model]
+            inherited = resolve(entry["parent"])[: entry["transferred"]] if entry["parent"] else []
+            layers = [Layer(**layer) for layer in entry["layers"]]
+            scaled = scale_width(layers, width[model], inherited)
+            filters[model] = [layer.filters for layer in scaled]
+        return filters[model]
+
+    return {model: resolve(model) for model in models}
+
+
+def tabulate_architectures(
+    models: Mapping[str, dict], filters: Mapping[str, list[int]]
+) -> pd.DataFrame:
+    """Convolutions of all models, equal neighbouring layers and equal models in one row (Table 1).
+
+    Parameters
+    ----------
+    models : as for :func:`study_filters`
+    filters : filters of every layer as built in this study
+
+    Returns
+    -------
+    models, layer, filters (of the paper), kernel and stride (steps), filters_in_study
+    """
+    stacks: dict[tuple, list[str]] = {}
+    for model, entry in models.items():
+        rows = [
+            (layer["filters"], layer["kernel"], layer["stride"], built)
+            for layer, built in zip(entry["layers"], filters[model], strict=True)
+        ]
+        stacks.setdefault(tuple(rows), []).append(model)
+    table = []
+    for rows, names in stacks.items():
+        last = len(rows)
+        for (row, output), run in groupby(
+            enumerate(rows, start=1), key=lambda item: (item[1], item[0] == last)
+        ):
+            numbers = [number for number, _ in run]
+            layers = "-".join(str(number) for number in sorted({numbers[0], numbers[-1]}))
+            table.append([", ".join(names), layers + " (output)" * output, *row])
+    columns = ["models", "layer", "filters", "kernel", "stride", "filters_in_study"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def tabulate_models(models: Mapping[str, dict]) -> pd.DataFrame:
+    """Layers, output, initial weights and experiments of every model (Table 2).
+
+    Returns
+    -------
+    model, layers, output, initial_weights, trained, experiments
+    """
+    rows = [
+        {
+            "model": model,
+            "layers": len(entry["layers"]),
+            "output": entry["output"],
+            "initial_weights": describe_parent(entry),
+            "trained": TRAINED[entry["trained"]],
+            "experiments": ", ".join(entry["experiments"]),
+        }
+        for model, entry in models.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def describe_parent(entry: Mapping) -> str:
+    """Name the source of a model's initial weights: "none", or the parent and its layers."""
+    if not entry["parent"]:
+        return "none"
+    return f"{entry['parent']} (layers 1-{entry['transferred']})"
+
+
+def tabulate_errors(metrics: Mapping[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
+    """Error rates of all models and seeds.
+
+    Parameters
+    ----------
+    metrics : (model, seed) to a table of part, metric and value (a fraction)
+
+    Returns
+    -------
+    model, seed, part, metric, value
+    """
+    tables = [
+        table.assign(model=model, seed=seed)[ERROR_COLUMNS]
+        for (model, seed), table in metrics.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def tabulate_alignment(alignment: Mapping[tuple[str, int], AlignmentTables]) -> pd.DataFrame:
+    """Alignment accuracy of the models that predict phones (paper 5.1.1).
+
+    Parameters
+    ----------
+    alignment : (model, seed) to its tables; models that predict letters give no row
+
+    Returns
+    -------
+    model, seed, part, frames (that predict a phone), centre, centre_pm2, aligned, aligned_pm2,
+    offset_ms, cap; shares are fractions of these frames
+    """
+    rows = [
+        {"model": model, "seed": seed, "part": part, **values}
+        for (model, seed), tables in alignment.items()
+        for part, values in tables.summary.items()
+    ]
+    return pd.DataFrame(rows, columns=ALIGNMENT_COLUMNS)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown; numbers to the right, floats with four significant digits."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, Real) and pd.isna(value):
+            return ""
+        if isinstance(value, float):
+            return f"{value:.4g}"
+        return str(value).replace("|", "\\|").replace("\n", " ")
+
+    rules = ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]
+    rows = [list(table.columns), rules, *table.itertuples(index=False, name=None)]
+    return "".join("| " + " | ".join(map(cell, row)) + " |\n" for row in rows)
+
+
+def write_table(table: pd.DataFrame, tsv: str | Path, md: str | Path) -> None:
+    """Write a table as tab-separated values (floats with six significant digits) and Markdown."""
+    table.to_csv(tsv, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
+    Path(md).write_text(markdown(table), encoding="utf-8")
