@@ -1,0 +1,80 @@
+"""A dry run schedules the whole study, from every door and for every kind of machine."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from study_copy import ROOT
+
+TARGETS = ["corpus", "features", "models", "profiles", "alignment", "clusters"]
+TARGETS += ["figures", "tables", "report"]
+
+
+@pytest.fixture(scope="module")
+def jobs(fresh):
+    start = time.monotonic()
+    scheduled = fresh.scheduled()
+    print(f"a dry run took {time.monotonic() - start:.1f} s")
+    return scheduled
+
+
+def without(scheduled, *rules):
+    return {rule: count for rule, count in scheduled.items() if rule not in rules}
+
+
+def test_the_root_schedules_the_real_jobs(jobs):
+    assert sum(jobs.values()) > 60
+    assert jobs["train_model"] == jobs["evaluate_model"] == 5
+    assert jobs["compute_profiles"] == 10
+    assert sum(count for rule, count in jobs.items() if rule.startswith("plot_")) == 16
+    assert jobs["synthesize_corpus"] == jobs["compare_to_paper"] == jobs["write_report"] == 1
+
+
+def test_both_snakefiles_schedule_the_same_jobs(fresh, jobs):
+    inner = fresh.scheduled("--snakefile", "workflow/Snakefile")
+    assert without(inner, "all") == without(jobs, "study")
+
+
+@pytest.mark.parametrize("study", ["sample", "timit"])
+def test_a_corpus_of_ones_own_takes_the_place_of_the_embedded_one(fresh, jobs, tmp_path, study):
+    corpus = tmp_path / "my timit"
+    corpus.mkdir()
+    scheduled = fresh.scheduled(
+        "--configfile", f"config/{study}.yaml", "--config", f"corpus_path={corpus}"
+    )
+    # The number of shards is each study's own.
+    of_shards = ("dump_maps", "sum_groups")
+    assert without(scheduled, *of_shards) == without(jobs, "synthesize_corpus", *of_shards)
+
+
+def test_the_sample_is_fetched_where_no_folder_is_named(fresh):
+    scheduled = fresh.scheduled("corpus", "--configfile", "config/sample.yaml")
+    assert scheduled == {"fetch_corpus": 1, "index_corpus": 1, "corpus": 1}
+
+
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+def test_profiles_say_where_jobs_run_and_not_which(fresh, jobs, profile):
+    assert fresh.scheduled("--workflow-profile", f"workflow/profiles/{profile}") == jobs
+
+
+def test_maps_can_be_summed_without_dumps(fresh, jobs, tmp_path):
+    settings = tmp_path / "streamed.yaml"
+    settings.write_text("dumps: {enabled: false}\n", encoding="utf-8")
+    scheduled = fresh.scheduled("--configfile", settings)
+    expected = without(jobs, "dump_maps", "sum_groups") | {"stream_groups": jobs["dump_maps"]}
+    assert scheduled == expected
+
+
+def test_each_stage_is_a_target_that_the_readme_names(fresh, jobs):
+    scheduled = fresh.scheduled(*TARGETS)
+    assert without(scheduled, *TARGETS) == without(jobs, "study", "record_settings")
+    assert {target: scheduled[target] for target in TARGETS} == dict.fromkeys(TARGETS, 1)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [target for target in TARGETS if f"`{target}`" not in readme] == []
+
+
+def test_the_rule_graph_in_the_readme_is_the_generated_one():
+    command = [sys.executable, "docs/write_rulegraph.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
