@@ -27,7 +27,7 @@ rule train_model:
         runtime=1440,
     params:
         # State of an unfinished run; not an output, which would be deleted before a rerun.
-        checkpoints="<results>/checkpoints/{model}/s{seed}",
+        checkpoints=f"{RESULTS}/checkpoints/{{model}}_s{{seed}}",
         architecture=lookup(dpath="models/{model}", within=config),
         width=lookup(dpath="networks/width/{model}", within=config),
         block_order=config["networks"]["block_order"],

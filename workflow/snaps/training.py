@@ -1,5 +1,6 @@
 """Training with the CTC loss through PyTorch Lightning (paper 4.2, METHOD section 2)."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -313,4 +314,7 @@ def train_network(
         )
     network.eval().cpu()
     shutil.rmtree(checkpoints, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        # The folder of all runs goes with the last of them.
+        Path(checkpoints).parent.rmdir()
     return task.history
