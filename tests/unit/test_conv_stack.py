@@ -4,6 +4,7 @@ The reference computes in double precision here: in single it is no nearer to th
 """
 
 from copy import deepcopy
+from itertools import product
 
 import numpy as np
 import pytest
@@ -157,9 +158,11 @@ def train(network, make_spectrogram, steps=12):
     return network.eval()
 
 
-@pytest.mark.parametrize("filters", [2, 6, 20])
 @pytest.mark.parametrize("order", BLOCK_ORDERS)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "filters"),
+    [*((model, 6) for model in MODELS), *product(["W2L", "W2P_shallow"], [2, 20])],
+)
 def test_every_model_gives_the_maps_of_the_reference(
     make_network, make_spectrogram, model, order, filters
 ):
@@ -167,7 +170,8 @@ def test_every_model_gives_the_maps_of_the_reference(
     signal = torch.from_numpy(make_spectrogram(251, filters))
     maps = assert_equal_to_reference(network, signal, all_starts(251))
     assert len(maps.predicted) == 23
-    assert all(values.any() for values in maps.activation.values())
+    # A layer of two filters may well be shut.
+    assert filters == 2 or all(values.any() for values in maps.activation.values())
 
 
 @pytest.mark.parametrize("model", ["W2L", "W2P_shallow"])
@@ -258,7 +262,7 @@ def test_utterances_of_any_length_in_batches_of_any_size(make_network, make_feat
     with open_features(path) as features:
         utterance, start = frame_index(features.steps)
         assert len(start) == 23
-        for batch in (1, 5, 64):
+        for batch in (1, 9):
             batches = zip(
                 *(
                     extract_batches(
@@ -283,7 +287,7 @@ def test_utterances_of_any_length_in_batches_of_any_size(make_network, make_feat
 def test_snaps_are_those_of_the_reference(tmp_path, make_network, make_spectrogram, model, order):
     network = make_network(model, filters=8, order=order, units=["<blank>", "a", "b", "c"])
     fast, slow = ConvStackExtractor(enliven(network)), DoubleReference(network)
-    signal, starts = torch.from_numpy(make_spectrogram(330)), all_starts(330)
+    signal, starts = torch.from_numpy(make_spectrogram(280)), all_starts(280)
     groups = np.arange(len(starts)) // 2 % 4
     maps, expected = fast(signal, starts), slow(signal, starts)
     assert_same_steps(maps, expected, slow.layout)

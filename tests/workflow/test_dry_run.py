@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+import yaml
 from study_copy import ROOT
 
 TARGETS = ["corpus", "features", "models", "profiles", "alignment", "clusters"]
@@ -43,8 +44,8 @@ def test_a_corpus_of_ones_own_takes_the_place_of_the_embedded_one(fresh, jobs, t
     scheduled = fresh.scheduled(
         "--configfile", f"config/{study}.yaml", "--config", f"corpus_path={corpus}"
     )
-    # The number of shards is each study's own.
-    of_shards = ("dump_maps", "sum_groups")
+    # How many shards there are, and whether there are dumps, is each study's own.
+    of_shards = ("dump_maps", "sum_groups", "stream_groups")
     assert without(scheduled, *of_shards) == without(jobs, "synthesize_corpus", *of_shards)
 
 
@@ -64,6 +65,27 @@ def test_maps_can_be_summed_without_dumps(fresh, jobs, tmp_path):
     scheduled = fresh.scheduled("--configfile", settings)
     expected = without(jobs, "dump_maps", "sum_groups") | {"stream_groups": jobs["dump_maps"]}
     assert scheduled == expected
+
+
+def test_every_rule_has_its_place_in_a_study(fresh, jobs):
+    rules = set(fresh.run("--list-rules").split())
+    # The ways to a corpus and to sums that the demo does not take, and names for what others do.
+    others = {"fetch_corpus", "stream_groups", "all", *TARGETS}
+    assert rules - others == set(jobs)
+
+
+def test_a_model_may_be_added(fresh, jobs, tmp_path):
+    models = yaml.safe_load((ROOT / "config" / "models.yaml").read_text(encoding="utf-8"))["models"]
+    added = {
+        "models": {"mine": models["W2P_shallow"]},
+        "networks": {"width": {"mine": 0.1}},
+        "training": {"epochs": {"mine": 1}},
+    }
+    settings = tmp_path / "added.yaml"
+    settings.write_text(yaml.safe_dump(added), encoding="utf-8")
+    scheduled = fresh.scheduled("--configfile", settings)
+    assert scheduled["train_model"] == scheduled["cluster_profiles"] == 6
+    assert set(scheduled) == set(jobs)
 
 
 def test_each_stage_is_a_target_that_the_readme_names(fresh, jobs):

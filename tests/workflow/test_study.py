@@ -4,6 +4,7 @@ The networks are a sixteenth of the paper's width and hear four speakers for a m
 they learn to say several symbols, which is all that the later stages need.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import time
 import zipfile
 from itertools import product
+from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -20,7 +22,7 @@ import pytest
 import yaml
 from safetensors import safe_open
 from safetensors.numpy import load_file
-from study_copy import StudyCopy
+from study_copy import COPIED, StudyCopy
 
 from snaps.frames import frame_index
 from snaps.profiles import open_profiles
@@ -211,7 +213,9 @@ def test_frames_are_all_frames_of_the_corpus(results, model):
         assert set(file["step"][layer_names(model)[-1]][:]) == {51}
 
 
-def test_what_is_only_needed_on_the_way_is_gone(results):
+def test_what_is_only_needed_on_the_way_is_gone(study, results):
+    left = {path.name for path in study.folder.iterdir()}
+    assert left == {*COPIED, f"{STUDY}.yaml", "results", ".snakemake"}
     left = {path.name for path in results.iterdir()}
     assert left == {
         *("settings.yaml", "corpus", "features", "models", "frames", "profiles", "alignment"),
@@ -530,6 +534,19 @@ def test_dumps_that_are_kept_hold_every_map(study, results):
     assert rows == list(range(frames))
 
 
+def test_a_corpus_can_be_fetched(study, results):
+    speech = results / "corpus" / "speech"
+    archive = shutil.make_archive(str(study.folder / "corpus"), "zip", speech)
+    with open(archive, "rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    url = f"file://{quote(archive)}"
+    arguments = start_from(study, "fetched", corpus={"url": url, "sha256": checksum})
+    study.run("corpus", "--cores", "1", *arguments)
+    for name in ("utterances", "phones", "audio"):
+        index = results.parent / "fetched" / "corpus" / f"{name}.tsv"
+        assert index.read_bytes() == (results / "corpus" / f"{name}.tsv").read_bytes()
+
+
 # What happens when something goes wrong
 
 
@@ -605,6 +622,7 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(study, results):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert not (study.folder / target).exists()
+    assert list((folder / "checkpoints").rglob("*.ckpt"))
     study.run(target, *arguments, "--unlock")
     study.run(target, *arguments, "--rerun-incomplete")
     said = log.read_text(encoding="utf-8")
@@ -618,4 +636,4 @@ def test_a_training_that_was_killed_goes_on_from_its_last_epoch(study, results):
     ours = load_file(resumed / "weights.safetensors")
     for name, values in load_file(whole / "weights.safetensors").items():
         assert np.array_equal(ours[name], values), name
-    assert not (folder / "checkpoints" / model / "s0").exists()
+    assert not (folder / "checkpoints").exists()

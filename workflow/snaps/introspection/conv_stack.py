@@ -41,8 +41,15 @@ def total_strides(layers: tuple[Layer, ...]) -> list[int]:
     return list(accumulate((layer.stride for layer in layers), mul, initial=1))
 
 
-def fold_norm(block: Block, steps: int, layer: Layer) -> tuple[torch.Tensor, torch.Tensor]:
+def fold_norm(
+    block: Block, steps: int, layer: Layer, centred: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights and biases of a block's convolution with its normalisation folded in.
+
+    Parameters
+    ----------
+    steps : input steps of a frame
+    centred : whether the mean of a normalisation that comes first is taken off the input already
 
     Returns
     -------
@@ -52,7 +59,8 @@ def fold_norm(block: Block, steps: int, layer: Layer) -> tuple[torch.Tensor, tor
     norm, conv = block.norm, block.conv
     weight, bias = conv.weight.double(), conv.bias.double()
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + NORM_EPS)
-    shift = norm.bias.double() - norm.running_mean.double() * scale
+    mean = torch.zeros_like(scale) if centred else norm.running_mean.double()
+    shift = norm.bias.double() - mean * scale
     outputs = layer_lengths([layer], steps)[-1]
     if block.order == "conv_norm":
         weight, bias = weight * scale[:, None, None], (bias * scale + shift).expand(outputs, -1)
@@ -103,11 +111,12 @@ class ConvStackExtractor:
         self._strides = total_strides(self.layers)
         self._unpadded = unpadded_steps(self.layers, self._steps[0])
         self._needed = self._needed_steps()
+        # ln power is far from zero: with its mean left in, large sums cancel and cost digits.
+        centred = network.order == "norm_conv"
+        self._mean = network.blocks[0].norm.running_mean if centred else None
         folded = [
-            fold_norm(block, steps, layer)
-            for block, steps, layer in zip(
-                network.blocks, self._steps[:-1], self.layers, strict=True
-            )
+            fold_norm(block, self._steps[number], layer, centred and number == 0)
+            for number, (block, layer) in enumerate(zip(network.blocks, self.layers, strict=True))
         ]
         self._forward = [as_image(weight) for weight, _ in folded]
         self._bias = [bias for _, bias in folded]
@@ -143,7 +152,10 @@ class ConvStackExtractor:
         starts : (frames,) int64, first steps of the frames, multiples of the hop
         """
         with torch.inference_mode():
-            activation = self._activations(self._edges(self._shared(signal), starts), starts)
+            centred = signal if self._mean is None else signal - self._mean
+            parts = self._edges(self._shared(centred), starts)
+            parts[0] = {self._unpadded[0]: signal}
+            activation = self._activations(parts, starts)
             logits = activation[-1][:, self._steps[-1] // 2 - self._kept[-1][0]]
             logit, predicted = logits.max(dim=1)
             saliency = self._saliency(activation, predicted)
