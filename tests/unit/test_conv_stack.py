@@ -15,7 +15,14 @@ from torch.nn import functional
 from snaps.errors import StudyError
 from snaps.features import SILENCE, open_features
 from snaps.frames import frame_index
-from snaps.introspection.alignment import AlignmentSettings, alignment_steps, importance_map
+from snaps.introspection.alignment import (
+    IMPORTANCES,
+    PEAKS,
+    POOLS,
+    AlignmentSettings,
+    alignment_steps,
+    importance_map,
+)
 from snaps.introspection.conv_stack import (
     ConvStackExtractor,
     as_image,
@@ -67,24 +74,27 @@ def same_gates(fast, slow, layout):
     return same
 
 
-def assert_near(values, expected, name):
-    """Within 1e-5 of the largest value."""
+def assert_near(values, expected, name, single=None):
+    """Within 1e-5 of the largest value, or as near as the reference in single precision."""
     assert values.shape == expected.shape, name
     assert values.dtype == expected.dtype == torch.float32, name
     if expected.numel():
-        difference = float((values - expected).abs().max())
-        assert difference <= 1e-5 * float(expected.abs().max()), name
+        allowed = 1e-5 * float(expected.abs().max())
+        if single is not None:
+            allowed = max(allowed, float((single - expected).abs().max()))
+        assert float((values - expected).abs().max()) <= allowed, name
 
 
-def assert_same_maps(fast, slow, layout):
-    """Equal within 1e-5 of the largest value of each layer."""
+def assert_same_maps(fast, slow, layout, single=None):
+    """Equal within 1e-5 of the largest value of each layer, or as near as those of `single`."""
     same = same_gates(fast, slow, layout)
     assert same.float().mean() >= 0.9
     assert torch.equal(fast.predicted, slow.predicted)
     assert_near(fast.logit, slow.logit, "logit")
     assert list(fast.activation) == list(fast.saliency) == list(layout)
     for name in layout:
-        assert_near(fast.activation[name], slow.activation[name], name)
+        rounded = None if single is None else single.activation[name]
+        assert_near(fast.activation[name], slow.activation[name], name, rounded)
         assert_near(fast.saliency[name][same], slow.saliency[name][same], name)
 
 
@@ -143,15 +153,15 @@ def perturb(network, seed=0):
     return network
 
 
-def train(network, make_spectrogram, steps=12):
+def train(network, make_spectrogram, steps=8):
     """A few steps of CTC: convolutions, scales and statistics change together."""
-    batch = torch.from_numpy(np.stack([make_spectrogram(300, seed) for seed in range(4)]))
-    targets = torch.randint(1, len(network.units), (4, 20), generator=torch.manual_seed(0))
+    batch = torch.from_numpy(np.stack([make_spectrogram(300, seed) for seed in range(2)]))
+    targets = torch.randint(1, len(network.units), (2, 20), generator=torch.manual_seed(0))
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     network.train()
     for _ in range(steps):
         logits = network(batch).log_softmax(dim=2).transpose(0, 1)
-        loss = functional.ctc_loss(logits, targets, [150] * 4, [20] * 4, zero_infinity=True)
+        loss = functional.ctc_loss(logits, targets, [150] * 2, [20] * 2, zero_infinity=True)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -177,8 +187,10 @@ def test_every_model_gives_the_maps_of_the_reference(
 @pytest.mark.parametrize("model", ["W2L", "W2P_shallow"])
 def test_full_width_gives_the_maps_of_the_reference(make_network, make_spectrogram, model):
     network = make_network(model, filters=256)
-    signal = torch.from_numpy(make_spectrogram(212))
-    assert_equal_to_reference(network, signal, torch.tensor([0, 6]))
+    signal, starts = torch.from_numpy(make_spectrogram(210)), torch.tensor([0, 4])
+    # In single precision, as the study computes.
+    fast, slow = ConvStackExtractor(network), ReferenceExtractor(network)
+    assert_same_maps(fast(signal, starts), slow(signal, starts), slow.layout)
 
 
 @pytest.mark.parametrize("order", BLOCK_ORDERS)
@@ -199,19 +211,30 @@ def test_scales_of_zero_and_below_zero(make_network, make_spectrogram, model, or
 def test_a_network_that_was_trained(make_network, make_spectrogram, model, order):
     torch.manual_seed(0)
     network = train(make_network(model, filters=8, order=order), make_spectrogram)
-    signal = torch.from_numpy(make_spectrogram(280, 9))
-    assert_equal_to_reference(network, signal, all_starts(280))
+    signal, starts = torch.from_numpy(make_spectrogram(280, 9)), all_starts(280)
+    fast, slow = ConvStackExtractor(network), DoubleReference(network)
+    maps, expected = fast(signal, starts), slow(signal, starts)
+    # Where the convolution comes first, it meets ln power far from zero, and digits are lost.
+    single = ReferenceExtractor(network)(signal, starts) if order == "conv_norm" else None
+    assert_same_maps(maps, expected, slow.layout, single)
+    assert_same_steps(maps, expected, slow.layout)
 
 
-@pytest.mark.parametrize("pool", ["signed", "absolute", "none"])
-@pytest.mark.parametrize("importance", ["shifted", "product", "saliency"])
-@pytest.mark.parametrize("peak", ["cell", "features"])
-def test_every_reading_aligns_alike(make_network, make_spectrogram, pool, importance, peak):
+@pytest.fixture(scope="module")
+def both_maps(make_network, make_spectrogram):
+    """Layout of a network, and maps of the fast extractor and the reference."""
     network = enliven(make_network("W2P_shallow", filters=8))
     signal, starts = torch.from_numpy(make_spectrogram(250)), all_starts(250)
     fast, slow = ConvStackExtractor(network), DoubleReference(network)
-    settings = AlignmentSettings(pool, importance, peak)
-    assert_same_steps(fast(signal, starts), slow(signal, starts), slow.layout, settings)
+    return slow.layout, fast(signal, starts), slow(signal, starts)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("importance", IMPORTANCES)
+@pytest.mark.parametrize("peak", PEAKS)
+def test_every_reading_aligns_alike(both_maps, pool, importance, peak):
+    layout, fast, slow = both_maps
+    assert_same_steps(fast, slow, layout, AlignmentSettings(pool, importance, peak))
 
 
 @pytest.mark.parametrize("model", ["W2L", "W2P_shallow"])
@@ -287,7 +310,7 @@ def test_utterances_of_any_length_in_batches_of_any_size(make_network, make_feat
 def test_snaps_are_those_of_the_reference(tmp_path, make_network, make_spectrogram, model, order):
     network = make_network(model, filters=8, order=order, units=["<blank>", "a", "b", "c"])
     fast, slow = ConvStackExtractor(enliven(network)), DoubleReference(network)
-    signal, starts = torch.from_numpy(make_spectrogram(280)), all_starts(280)
+    signal, starts = torch.from_numpy(make_spectrogram(250)), all_starts(250)
     groups = np.arange(len(starts)) // 2 % 4
     maps, expected = fast(signal, starts), slow(signal, starts)
     assert_same_steps(maps, expected, slow.layout)
