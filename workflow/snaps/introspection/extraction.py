@@ -44,7 +44,9 @@ def frame_steps(columns: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
 
 
 def best_device() -> torch.device:
-    """The accelerator where there is one."""
+    """The accelerator where there is one, with convolutions in full float32."""
+    # TF32, the default of cuDNN, would leave three digits of a map.
+    torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
