@@ -20,6 +20,7 @@ from snaps.training import (
     build_network,
     collate,
     digest,
+    discard_checkpoints,
     encode_targets,
     train_network,
 )
@@ -84,7 +85,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def train(data, tmp_path):
     def run(network, settings=SETTINGS, test=TEST, **changes):
-        return train_network(
+        history = train_network(
             network,
             data.features,
             TRAIN,
@@ -93,6 +94,10 @@ def train(data, tmp_path):
             replace(settings, **changes),
             tmp_path / "checkpoints",
         )
+        # Results that could not be saved are there again without training.
+        assert list((tmp_path / "checkpoints").rglob("last.ckpt"))
+        discard_checkpoints(tmp_path / "checkpoints")
+        return history
 
     return run
 

@@ -8,7 +8,13 @@ from snaps.features import open_features
 from snaps.joblog import job
 from snaps.networks import load_network, save_network
 from snaps.phones import read_phones, units
-from snaps.training import TrainingSettings, build_network, encode_targets, train_network
+from snaps.training import (
+    TrainingSettings,
+    build_network,
+    discard_checkpoints,
+    encode_targets,
+    train_network,
+)
 
 with job(snakemake.log[0]), open_features(snakemake.input.features) as features:
     settings = dict(snakemake.params.items())
@@ -32,3 +38,4 @@ with job(snakemake.log[0]), open_features(snakemake.input.features) as features:
     pd.DataFrame(history).to_csv(snakemake.output.history, sep="\t", index=False)
     with open(snakemake.output.settings, "w", encoding="utf-8") as file:
         yaml.safe_dump({**settings, "width": width, "block_order": block_order}, file)
+    discard_checkpoints(checkpoints)

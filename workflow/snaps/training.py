@@ -257,7 +257,7 @@ def train_network(
     features : an open feature file
     train, test : indices of the utterances to learn from and to watch the loss on
     targets : target of every utterance of the file, (length,) int64, blank is 0
-    checkpoints : folder for the state of this run; removed when the run is complete
+    checkpoints : folder for the state of this run; see :func:`discard_checkpoints`
 
     Returns
     -------
@@ -313,8 +313,11 @@ def train_network(
             task, loader, watched if len(test) else None, ckpt_path=last if last.exists() else None
         )
     network.eval().cpu()
+    return task.history
+
+
+def discard_checkpoints(checkpoints: str | Path) -> None:
+    """Remove the state of a run whose results are saved; the last run takes the folder along."""
     shutil.rmtree(checkpoints, ignore_errors=True)
     with contextlib.suppress(OSError):
-        # The folder of all runs goes with the last of them.
         Path(checkpoints).parent.rmdir()
-    return task.history
