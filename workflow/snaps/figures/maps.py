@@ -254,7 +254,9 @@ def plot_snaps(
     left, right, top, gap, row_height = 0.42, 0.62, 0.22, 0.1, 1.22
     width = (WIDTH - left - right - (COLUMNS - 1) * gap) / COLUMNS
     figure = new_figure(top + rows * row_height + 0.42 + FOOTER, corpus)
-    limit = symmetric_limit(chosen.values)
+    # Rare groups are noisy and large: a scale that fits them would leave the others pale.
+    limits = [symmetric_limit(values) for values in chosen.values]
+    limit = float(np.median(limits or [1.0]))
     if not len(chosen.groups):
         ax = add_axes(figure, left, top, WIDTH - left - right, row_height)
         state_absence(ax, "None of the groups has frames")
@@ -285,7 +287,8 @@ def plot_snaps(
     manner_legend(figure, chosen.groups, manner, left, top + rows * row_height + 0.26)
     sentences = [
         f"Model {model}, {len(chosen.groups)} groups, one colour scale of \u00b1{limit:.3g}, the "
-        f"{ordinal(LIMIT_PERCENTILE)} percentile of all absolute values drawn."
+        f"median over the groups of the {ordinal(LIMIT_PERCENTILE)} percentile of their absolute "
+        "values; rare groups reach beyond it."
     ]
     if absent:
         sentences.append(f"Without frames in this corpus, and so left out: {list_names(absent)}.")
