@@ -23,14 +23,8 @@ from snaps.introspection.alignment import (
     alignment_steps,
     importance_map,
 )
-from snaps.introspection.conv_stack import (
-    ConvStackExtractor,
-    as_image,
-    convolve,
-    fold_norm,
-    transposed,
-    unpadded_steps,
-)
+from snaps.introspection.conv_stack import ConvStackExtractor, fold_norm, unpadded_steps
+from snaps.introspection.convolution import as_image, convolve
 from snaps.introspection.engines import choose_extractor
 from snaps.introspection.extraction import extract_batches
 from snaps.introspection.group_sums import GroupSums
@@ -438,18 +432,6 @@ def test_a_folded_block_is_the_block(order, layer):
         weight, bias = fold_norm(block, 30, layer)
         y = convolve(x.transpose(1, 2), as_image(weight), layer.stride, layer.padding) + bias
         torch.testing.assert_close(y, block(x).transpose(1, 2), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("layer", [Layer(4, 7), Layer(4, 1), Layer(4, 6, 2), Layer(4, 9, 3)])
-def test_transposed_kernels_carry_gradients(layer):
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(4, 3, layer.kernel, generator=generator)
-    gradient = torch.randn(2, 5, 4, generator=generator)
-    reach = layer.kernel // layer.stride - 1
-    found = convolve(gradient, as_image(transposed(weight, layer.stride)), 1, (reach, reach))
-    found = found.reshape(2, -1, 3)
-    expected = functional.conv_transpose1d(gradient.transpose(1, 2), weight, stride=layer.stride)
-    torch.testing.assert_close(found, expected.transpose(1, 2), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)

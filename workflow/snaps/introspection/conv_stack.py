@@ -1,10 +1,12 @@
 """The maps of a stack of convolutions, equal to the reference's at a tenth of its cost.
 
-Three facts save the work (METHOD section 3):
+Four facts save the work (METHOD section 3):
 
 - Where no padding reaches, a frame's activations equal those of one pass over the whole signal, so
   frames share it. Only the edges of a frame, which its own padding affects, are computed apart, and
   no further than the kept steps need them.
+- Padded steps differ from shared ones only in the taps that padding reaches: in the first layer,
+  which is linear in the signal, and beside a single live step, the other taps are shared too.
 - Saliency lives in the cone of the target step, so the backward pass runs through the cone alone.
 - Batch normalisation in inference mode is folded into the convolutions. Where it comes first, zeros
   are padded after it: the part of the bias that stems from padded steps is left out.
@@ -17,11 +19,17 @@ import torch
 from torch.nn import functional
 
 from snaps.frames import FRAME_HOP
+from snaps.introspection.convolution import (
+    SharedEdges,
+    Span,
+    as_image,
+    convolve,
+    convolve_transposed,
+    transposed_kernel,
+)
 from snaps.introspection.layout import frame_layout
 from snaps.introspection.maps import Maps
 from snaps.networks import NORM_EPS, Block, ConvStack, Layer, layer_lengths, source_steps
-
-Span = tuple[int, int]
 
 
 def unpadded_steps(layers: tuple[Layer, ...], steps: int) -> list[Span]:
@@ -71,27 +79,6 @@ def fold_norm(
     return weight.float(), bias.float().contiguous()
 
 
-def transposed(weight: torch.Tensor, stride: int) -> torch.Tensor:
-    """Kernel that carries gradients from outputs to inputs as an ordinary convolution.
-
-    For stride s it yields the s input steps below each output step one after another, as s times
-    as many filters: (filters, inputs, kernel) to (s * inputs, filters, kernel / s).
-    """
-    phases = [weight[:, :, phase::stride].transpose(0, 1).flip(2) for phase in range(stride)]
-    return torch.cat(phases)
-
-
-def as_image(kernel: torch.Tensor) -> torch.Tensor:
-    """A kernel of one dimension as one of two, features innermost: the faster layout."""
-    return kernel[:, :, None].contiguous(memory_format=torch.channels_last)
-
-
-def convolve(x: torch.Tensor, kernel: torch.Tensor, stride: int, padding: Span) -> torch.Tensor:
-    """Convolve (batch, steps, features) over time; `kernel` as from :func:`as_image`."""
-    x = functional.pad(x, (0, 0, *padding)).transpose(1, 2)[:, :, None]
-    return functional.conv2d(x, kernel, stride=(1, stride))[:, :, 0].transpose(1, 2)
-
-
 class ConvStackExtractor:
     """Maps of a :class:`snaps.networks.ConvStack`, equal to those of the reference.
 
@@ -118,14 +105,24 @@ class ConvStackExtractor:
             fold_norm(block, self._steps[number], layer, centred and number == 0)
             for number, (block, layer) in enumerate(zip(network.blocks, self.layers, strict=True))
         ]
-        self._forward = [as_image(weight) for weight, _ in folded]
         self._bias = [bias for _, bias in folded]
-        # A single live step takes one matrix product, more of them a convolution.
+        self._first_edges = SharedEdges(folded[0][0], self.layers[0], self._steps[0])
+        # One live step to a frame takes a matrix product, more of them a convolution.
+        self._single = [
+            live[1] - live[0] == 1 and layer.stride == 1
+            for live, layer in zip(self._live[1:], self.layers, strict=True)
+        ]
+        self._matrix = [
+            weight.transpose(1, 2).reshape(len(weight), -1).contiguous() if single else None
+            for single, (weight, _) in zip(self._single, folded, strict=True)
+        ]
+        self._forward = [
+            None if single else as_image(weight)
+            for single, (weight, _) in zip(self._single, folded, strict=True)
+        ]
         self._backward = [
-            weight.transpose(1, 2).reshape(len(weight), -1)
-            if self._is_single(number)
-            else as_image(transposed(weight, layer.stride))
-            for number, (layer, (weight, _)) in enumerate(zip(self.layers, folded, strict=True))
+            None if single else transposed_kernel(weight, layer.stride)
+            for single, layer, (weight, _) in zip(self._single, self.layers, folded, strict=True)
         ]
 
     @staticmethod
@@ -152,10 +149,13 @@ class ConvStackExtractor:
         starts : (frames,) int64, first steps of the frames, multiples of the hop
         """
         with torch.inference_mode():
-            centred = signal if self._mean is None else signal - self._mean
-            parts = self._edges(self._shared(centred), starts)
-            parts[0] = {self._unpadded[0]: signal}
-            activation = self._activations(parts, starts)
+            needed = self._activations(self._shared(signal), starts)
+            frame = torch.arange(self._steps[0], device=starts.device)
+            activation = [signal[starts[:, None] + frame]]
+            for steps, kept, (first, _) in zip(
+                needed, self._kept[1:], self._needed[1:], strict=True
+            ):
+                activation.append(steps[:, kept[0] - first : kept[1] - first])
             logits = activation[-1][:, self._steps[-1] // 2 - self._kept[-1][0]]
             logit, predicted = logits.max(dim=1)
             saliency = self._saliency(activation, predicted)
@@ -166,19 +166,6 @@ class ConvStackExtractor:
             dict(zip(names, activation, strict=True)),
             dict(zip(names, saliency, strict=True)),
         )
-
-    def _activations(
-        self, parts: list[dict[Span, torch.Tensor]], starts: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """Kept steps of the input and of each layer: (frames, kept steps, features)."""
-        return [
-            self._steps_of(number, part, self._kept[number], starts)
-            for number, part in enumerate(parts)
-        ]
-
-    def _is_single(self, number: int) -> bool:
-        first, stop = self._live[number + 1]
-        return stop - first == 1 and self.layers[number].stride == 1
 
     def _needed_steps(self) -> list[Span]:
         """Steps of each layer that are kept or that the edges of the layer above are made from."""
@@ -198,56 +185,107 @@ class ConvStackExtractor:
         spans = [(needed[0], min(needed[1], first)), (max(needed[0], stop), needed[1])]
         return [span for span in spans if span[0] < span[1]]
 
-    def _layer(self, number: int, x: torch.Tensor, padding: Span, bias: torch.Tensor):
-        """Output of a layer; its logits where it is the last."""
-        y = convolve(x, self._forward[number], self.layers[number].stride, padding) + bias
-        return y if number == len(self.layers) - 1 else y.relu_()
+    def _shared(self, signal: torch.Tensor) -> list[torch.Tensor]:
+        """One pass over the signal: for the input and each layer the steps that no padding reaches.
 
-    def _shared(self, signal: torch.Tensor) -> list[dict[Span, torch.Tensor]]:
-        """One pass over the signal: for each layer its unpadded steps, (steps, features).
+        It goes one step of the last layer beyond both ends of the signal, where its values only
+        have to be finite: see :meth:`_single_edge`.
 
-        Step t of a layer of the frame with start s is row s / stride + t - first unpadded step, of
-        the stride of all layers so far.
+        Returns
+        -------
+        (steps, features) each, before the ReLU
         """
-        x, parts = signal[None], [{self._unpadded[0]: signal}]
+        beyond = self._strides[-1]
+        ends = signal[:1].expand(beyond, -1), signal[-1:].expand(beyond, -1)
+        signal = torch.cat([ends[0], signal, ends[1]])
+        rows = [signal if self._mean is None else signal - self._mean]
         for number, layer in enumerate(self.layers):
-            span = self._unpadded[number + 1]
-            skipped = source_steps(layer, *span)[0] - self._unpadded[number][0]
-            x = self._layer(number, x[:, skipped:], (0, 0), self._bias[number][span[0]])
-            parts.append({span: x[0]})
-        return parts
-
-    def _edges(
-        self, parts: list[dict[Span, torch.Tensor]], starts: torch.Tensor
-    ) -> list[dict[Span, torch.Tensor]]:
-        """Add the steps that padding affects: (frames, steps, features) by their span."""
-        for number, layer in enumerate(self.layers):
-            for span in self._edge_spans(self._needed[number + 1], number + 1):
-                first, stop = source_steps(layer, *span)
-                padding = max(0, -first), max(0, stop - self._steps[number])
-                source = max(first, 0), min(stop, self._steps[number])
-                patch = self._steps_of(number, parts[number], source, starts)
-                bias = self._bias[number][slice(*span)]
-                parts[number + 1][span] = self._layer(number, patch, padding, bias)
-        return parts
+            first = self._unpadded[number + 1][0]
+            skipped = source_steps(layer, first, first + 1)[0] - self._unpadded[number][0]
+            x = rows[number][skipped:]
+            x = x.relu() if number else x
+            if self._single[number]:
+                windows = x.unfold(0, layer.kernel, 1).transpose(1, 2).flatten(1)
+                y = functional.linear(windows, self._matrix[number])
+            else:
+                y = convolve(x[None], self._forward[number], layer.stride, (0, 0))[0]
+            rows.append(y.add_(self._bias[number][first]))
+        return rows
 
     def _steps_of(
-        self, number: int, parts: dict[Span, torch.Tensor], wanted: Span, starts: torch.Tensor
+        self, number: int, rows: list[torch.Tensor], span: Span, starts: torch.Tensor
     ) -> torch.Tensor:
-        """Some steps of a layer of all frames, from its parts: (frames, steps, features)."""
-        pieces = []
-        for first, stop in sorted(parts):
-            low, high = max(first, wanted[0]), min(stop, wanted[1])
-            if low >= high:
-                continue
-            part = parts[first, stop]
-            if (first, stop) == self._unpadded[number]:
-                rows = starts // self._strides[number]
-                steps = torch.arange(low - first, high - first, device=rows.device)
-                pieces.append(part[rows[:, None] + steps])
+        """Steps of a layer of all frames from the shared pass: (frames, steps, features)."""
+        begin = (starts + self._strides[-1]) // self._strides[number] - self._unpadded[number][0]
+        return rows[number][begin[:, None] + torch.arange(*span, device=starts.device)]
+
+    def _activations(self, rows: list[torch.Tensor], starts: torch.Tensor) -> list[torch.Tensor]:
+        """Needed steps of each layer: (frames, steps, features).
+
+        Parameters
+        ----------
+        rows : as from :meth:`_shared`
+        """
+        needed = []
+        for number, layer in enumerate(self.layers):
+            first, stop = self._needed[number + 1]
+            low, high = self._unpadded[number + 1]
+            y = rows[-1].new_empty(len(starts), stop - first, layer.filters)
+            shared = max(first, low), min(stop, high)
+            y[:, shared[0] - first : shared[1] - first] = self._steps_of(
+                number + 1, rows, shared, starts
+            )
+            spans = self._edge_spans((first, stop), number + 1)
+            if number == 0:
+                edges = self._first_edges(rows[0], spans, starts + self._strides[-1])
+            elif self._single[number]:
+                edges = [
+                    self._single_edge(number, span, needed[-1], rows, starts) for span in spans
+                ]
             else:
-                pieces.append(part[:, low - first : high - first])
-        return torch.cat(pieces, dim=1)
+                edges = [self._edge(number, span, needed[-1]) for span in spans]
+            for span, edge in zip(spans, edges, strict=True):
+                y[:, span[0] - first : span[1] - first] = edge + self._bias[number][slice(*span)]
+            needed.append(y if number == len(self.layers) - 1 else y.relu_())
+        return needed
+
+    def _edge(self, number: int, span: Span, below: torch.Tensor) -> torch.Tensor:
+        """Steps of a layer that padding affects, without bias: (frames, steps, features).
+
+        Parameters
+        ----------
+        below : (frames, steps, features) needed steps of the layer below
+        """
+        first, stop = source_steps(self.layers[number], *span)
+        begin, steps = self._needed[number][0], self._steps[number]
+        x = below[:, max(first, 0) - begin : min(stop, steps) - begin]
+        padding = max(0, -first), max(0, stop - steps)
+        return convolve(x, self._forward[number], self.layers[number].stride, padding)
+
+    def _single_edge(
+        self,
+        number: int,
+        span: Span,
+        below: torch.Tensor,
+        rows: list[torch.Tensor],
+        starts: torch.Tensor,
+    ) -> torch.Tensor:
+        """The step beside a single live one, where padding affects it; as :meth:`_edge`.
+
+        It differs from the shared pass in one step at the end of its kernel.
+        """
+        low, high = self._unpadded[number]
+        first = self._unpadded[number + 1][0]
+        source, tap = (low - 1, 0) if span[0] < first else (high, self.layers[number].kernel - 1)
+        shared = self._steps_of(number, rows, (source, source + 1), starts)[:, 0].relu_()
+        if 0 <= source < self._steps[number]:
+            own = below[:, source - self._needed[number][0]]
+        else:
+            own = torch.zeros_like(shared)
+        inputs = shared.shape[1]
+        kernel = self._matrix[number][:, tap * inputs : (tap + 1) * inputs]
+        y = self._steps_of(number + 1, rows, span, starts) - self._bias[number][first]
+        return y + functional.linear(own - shared, kernel)[:, None]
 
     def _saliency(
         self, activation: list[torch.Tensor], predicted: torch.Tensor
@@ -260,12 +298,13 @@ class ConvStackExtractor:
             if number < len(self.layers) - 1:
                 first, stop = (step - self._kept[number + 1][0] for step in self._live[number + 1])
                 gradient = gradient * (activation[number + 1][:, first:stop] > 0)
-            layer, kernel = self.layers[number], self._backward[number]
-            if self._is_single(number):
-                gradient = (gradient[:, 0] @ kernel).reshape(len(gradient), layer.kernel, -1)
+            layer = self.layers[number]
+            if self._single[number]:
+                gradient = gradient[:, 0] @ self._matrix[number]
+                gradient = gradient.reshape(len(gradient), layer.kernel, -1)
             else:
-                reach = layer.kernel // layer.stride - 1
-                gradient = convolve(gradient, kernel, 1, (reach, reach))
+                taps = layer.kernel // layer.stride
+                gradient = convolve_transposed(gradient, self._backward[number], taps, layer.stride)
                 gradient = gradient.reshape(len(gradient), gradient.shape[1] * layer.stride, -1)
             saliency.append(gradient)
         return saliency[::-1]
