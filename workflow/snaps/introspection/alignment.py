@@ -155,7 +155,11 @@ def alignment_steps(
 
 
 def centre_maps(
-    maps: torch.Tensor, first: int, steps: torch.Tensor, times: torch.Tensor
+    maps: torch.Tensor,
+    first: int,
+    steps: torch.Tensor,
+    times: torch.Tensor,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Shift each frame so that its alignment step lies at time 0; zeros where it has no data.
 
@@ -166,6 +170,7 @@ def centre_maps(
     steps : (frames,) int, alignment steps
     times : (times,) int, steps relative to the alignment step; ``arange(T) - T // 2`` crops one
         side and pads the other as the paper does
+    out : (frames, times, features) contiguous, memory for the result
 
     Returns
     -------
@@ -173,8 +178,12 @@ def centre_maps(
     """
     frames, length, features = maps.shape
     source = (steps[:, None] + times.to(steps.device) - first).flatten()
-    outside = (source < 0) | (source >= length)
+    outside = ((source < 0) | (source >= length)).nonzero()[:, 0]
     offsets = torch.arange(frames, device=steps.device).repeat_interleave(len(times)) * length
-    centred = maps.reshape(-1, features).index_select(0, source.clamp_(0, length - 1) + offsets)
-    centred[outside] = 0
-    return centred.view(frames, len(times), features)
+    if out is None:
+        out = maps.new_empty(frames, len(times), features)
+    centred = out.view(-1, features)
+    index = source.clamp_(0, length - 1).add_(offsets)
+    torch.index_select(maps.reshape(-1, features), 0, index, out=centred)
+    centred.index_fill_(0, outside, 0)
+    return out

@@ -9,7 +9,7 @@ Span = tuple[int, int]
 # Of a transposed convolution: halved again and again while it is long (a nested tuple).
 Kernel = torch.Tensor | tuple["Kernel", ...]
 # Taps from which halving a kernel costs less than it saves: measured.
-LONG_KERNEL = 12
+LONG_KERNEL = 7
 
 
 def as_image(kernel: torch.Tensor) -> torch.Tensor:
