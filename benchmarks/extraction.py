@@ -47,6 +47,8 @@ STAGES = ["forward", "edges", "backward", "network", "alignment", "sums", "total
 # Frames worked on at once, the default of the study.
 BATCH = yaml.safe_load((ROOT / "config/config.yaml").read_text())["introspection"]["batch"]
 ROUNDS = 5
+# Of a frame's largest saliency; share of the frames that may differ by more.
+TOLERANCE, RARE = 1e-4, 0.05
 SILENCE_TO_SPEECH = (-20.0, 4.0)
 
 
@@ -198,6 +200,7 @@ def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFram
         "captum": CaptumExtractor(network),
     }
     layout = frame_layout(network)
+    check_agreement([extract(signal, starts) for extract in extractors.values()])
     sums = {engine: GroupSums(symbols, layout, device) for engine in extractors}
     fast = extractors["conv_stack"]
     parts = network_stages(fast, signal, starts)
@@ -227,7 +230,7 @@ def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFram
         for stage in (stage for stage in STAGES if stage in mine):
             row = {"engine": engine, "model": model, "stage": stage}
             row["ms_per_frame"] = mine[stage] / BATCH * 1e3
-            if engine == "conv_stack" and stage in work:
+            if engine == "conv_stack" and work.get(stage):
                 row["share_of_ceiling"] = work[stage] / mine[stage] / ceiling
             rows.append(row)
     table = pd.DataFrame(rows)
@@ -235,6 +238,17 @@ def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFram
         other = table[table["engine"] == engine].set_index("stage")["ms_per_frame"]
         table[f"ratio_to_{engine}"] = table["stage"].map(other) / table["ms_per_frame"]
     return table
+
+
+def check_agreement(maps: list[Maps]) -> None:
+    """Raise RuntimeError where saliency of an engine differs from the first one's."""
+    for name, values in maps[0].saliency.items():
+        for other in maps[1:]:
+            difference = (other.saliency[name] - values).abs().amax(dim=(1, 2))
+            largest = values.abs().amax(dim=(1, 2))
+            # A gate that rounding opens in one engine alone can change a single frame.
+            if (difference > TOLERANCE * largest).float().mean() > RARE:
+                raise RuntimeError(f"the engines' saliency in {name} differs: ratios mean nothing")
 
 
 def write_dump(maps: Maps, layout: dict[str, LayerLayout]) -> None:

@@ -67,6 +67,30 @@ def test_maps_can_be_summed_without_dumps(fresh, jobs, tmp_path):
     assert scheduled == expected
 
 
+def test_dumps_of_some_layers_are_written_beside_sums_in_memory(fresh, jobs, tmp_path):
+    settings = tmp_path / "some.yaml"
+    settings.write_text("dumps: {keep: true, layers: [layer_04]}\n", encoding="utf-8")
+    dump = "results/demo/dumps/W2L/s0/1-of-4.h5"
+    assert fresh.scheduled(dump, "--configfile", settings)["stream_groups"] == 1
+    expected = without(jobs, "dump_maps", "sum_groups") | {"stream_groups": jobs["dump_maps"]}
+    assert fresh.scheduled("--configfile", settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        ("{layers: [layer_04]}", "set dumps.keep: true, or dumps.layers: null"),
+        ("{keep: true, layers: [layer_13]}", "no network has layer_13; layers are input, layer_01"),
+    ],
+)
+def test_dumps_of_some_layers_that_make_no_sense_are_refused(fresh, tmp_path, settings, remedy):
+    path = tmp_path / "senseless.yaml"
+    path.write_text(f"dumps: {settings}\n", encoding="utf-8")
+    done = fresh.snakemake("--dry-run", "--configfile", path)
+    assert done.returncode != 0
+    assert remedy in done.stdout
+
+
 def test_every_rule_has_its_place_in_a_study(fresh, jobs):
     rules = set(fresh.run("--list-rules").split())
     # The ways to a corpus and to sums that the demo does not take, and names for what others do.

@@ -45,6 +45,7 @@ REFUSED = {
     "dumps": True,
     "dumps.enabled": "yes",
     "dumps.keep": 1,
+    "dumps.layers": ["layer_4"],
     "alignment": "cell",
     "alignment.pool": "max",
     "alignment.importance": "gradient",

@@ -495,6 +495,7 @@ def compare_frames(first, second):
         ("sharded", {"introspection": {"shards": 3}, "dumps": {"keep": True}}, 1e-5),
         # Dumps hold float16: ln(1e-11) = -25 is rounded by up to 2 ** -7, in profiles of up to 7.
         ("streamed", {"dumps": {"enabled": False}}, 2e-3),
+        ("some_layers", {"dumps": {"keep": True, "layers": ["layer_04", "layer_09"]}}, 2e-3),
     ],
 )
 def test_neither_shards_nor_dumps_change_the_results(study, results, name, settings, tolerance):
@@ -531,6 +532,21 @@ def test_dumps_that_are_kept_hold_every_map(study, results):
                 assert last <= (206 if name.startswith("input") else 103)
     ((frames,), _) = datasets(results / "frames" / "W2P_shallow" / "s0.h5")["start"]
     assert rows == list(range(frames))
+
+
+def test_dumps_of_some_layers_hold_the_maps_of_dumps_of_all(results):
+    some = results.parent / "some_layers" / "dumps" / "W2P_shallow" / "s0"
+    every = results.parent / "sharded" / "dumps" / "W2P_shallow" / "s0"
+    rows, maps = {}, {}
+    for folder in (some, every):
+        parts = [h5py.File(path, "r") for path in sorted(folder.iterdir())]
+        rows[folder] = np.concatenate([part["frame"][:] for part in parts])
+        maps[folder] = np.concatenate([part["layer_04/activation"][:] for part in parts])
+    # W2P_shallow has no layer 9.
+    assert set(parts[0]) >= {"layer_04"}
+    assert set(h5py.File(next(some.iterdir()))) == {"frame", "layer_04"}
+    assert np.array_equal(rows[some], rows[every])
+    np.testing.assert_allclose(maps[some], maps[every], rtol=2**-9, atol=1e-3)
 
 
 def test_a_corpus_can_be_fetched(study, results):

@@ -104,9 +104,31 @@ def sum_parts(wildcards):
     )
 
 
+def check_dumps():
+    """Refuse dumps of some layers that nobody would read, or that no network has."""
+    settings = config["dumps"]
+    if not settings["enabled"] or settings["layers"] is None:
+        return
+    if not settings["keep"]:
+        raise WorkflowError(
+            "config: dumps.layers is a list, so groups are summed in memory and nothing else reads "
+            "the dumps: set dumps.keep: true, or dumps.layers: null"
+        )
+    deepest = max(len(model["layers"]) for model in config["models"].values())
+    names = ["input", *(f"layer_{number:02d}" for number in range(1, deepest + 1))]
+    if unknown := sorted(set(settings["layers"]) - set(names)):
+        raise WorkflowError(
+            f"config: dumps.layers: no network has {', '.join(unknown)}; layers are {names[0]}, "
+            f"{names[1]} to {names[-1]}"
+        )
+
+
 check_models()
+check_dumps()
 CORPUS = locate_corpus()
 
 
 # Dumps are large and can be made again: they go once they have been summed, unless kept.
 DUMP = str if config["dumps"]["keep"] else temp
+# Sums can only be read from a dump of all layers.
+SUMS_FROM_DUMPS = config["dumps"]["enabled"] and config["dumps"]["layers"] is None

@@ -1,7 +1,8 @@
 # Reads features and weights; writes the frames of every model with their alignment steps, dumps of
 # their activation and saliency maps, and the sums of each group (paper 3.3).
-# Used by: profiles, alignment. With dumps.enabled: false the sums are made without the dumps.
-if config["dumps"]["enabled"]:
+# Used by: profiles, alignment. Where dumps.enabled is false or dumps.layers a list, groups are summed in
+# memory.
+if SUMS_FROM_DUMPS:
 
     rule dump_maps:
         input:
@@ -82,6 +83,7 @@ else:
             utterances="<results>/corpus/utterances.tsv",
             weights="<results>/models/{model}/s{seed}/weights.safetensors",
         output:
+            **({"dump": "<results>/dumps/{model}/s{seed}/{shard}.h5"} if config["dumps"]["enabled"] else {}),
             frames=temp("<results>/frames/{model}/s{seed}/{shard}.h5"),
             sums=temp("<results>/sums/{model}/s{seed}/{shard}.h5"),
         log:
@@ -99,6 +101,7 @@ else:
             batch=config["introspection"]["batch"],
             threads=config["introspection"]["threads"],
             alignment=config["alignment"],
+            dumped=config["dumps"]["layers"],
         message:
             "Summing groups of {wildcards.model}, seed {wildcards.seed}, shard {wildcards.shard}"
         script:
