@@ -83,7 +83,11 @@ else:
             utterances="<results>/corpus/utterances.tsv",
             weights="<results>/models/{model}/s{seed}/weights.safetensors",
         output:
-            **({"dump": "<results>/dumps/{model}/s{seed}/{shard}.h5"} if config["dumps"]["enabled"] else {}),
+            **(
+                {"dump": "<results>/dumps/{model}/s{seed}/{shard}.h5"}
+                if config["dumps"]["enabled"]
+                else {}
+            ),
             frames=temp("<results>/frames/{model}/s{seed}/{shard}.h5"),
             sums=temp("<results>/sums/{model}/s{seed}/{shard}.h5"),
         log:
