@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("Snakefile", "workflow", "config", "envs")
+COPIED = ("Snakefile", "workflow", "config", "envs", "CITATION.cff")
 
 
 class StudyCopy:

@@ -1,5 +1,6 @@
 """A dry run schedules the whole study, from every door and for every kind of machine."""
 
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ import yaml
 from study_copy import ROOT
 
 TARGETS = ["corpus", "features", "models", "profiles", "alignment", "clusters"]
-TARGETS += ["figures", "tables", "report"]
+TARGETS += ["figures", "tables", "explorer", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,42 @@ def test_a_corpus_of_ones_own_takes_the_place_of_the_embedded_one(fresh, jobs, t
 def test_the_sample_is_fetched_where_no_folder_is_named(fresh):
     scheduled = fresh.scheduled("corpus", "--configfile", "config/sample.yaml")
     assert scheduled == {"fetch_corpus": 1, "index_corpus": 1, "corpus": 1}
+
+
+def explorer_inputs(fresh, *arguments):
+    """What the explorer is written from, the code of the study left out."""
+    graph = fresh.run("explorer", "--filegraph", *arguments)
+    (rule,) = (node for node in graph.split("]\n") if "<b>" in node and ">write_explorer<" in node)
+    inputs = rule.split("output &rarr;")[0]
+    files = set(re.findall(r'<font face="monospace">([^<]+)</font>', inputs))
+    assert "workflow/snaps/explorer/page.js" in files
+    return {file for file in files if not file.startswith("workflow/snaps/")}
+
+
+def test_the_explorer_hears_the_embedded_corpus_alone(fresh, tmp_path):
+    heard = explorer_inputs(fresh)
+    stages = {"/".join(file.split("/")[:3]) for file in heard if file.startswith("results/")}
+    silent = {f"results/{{study}}/{stage}" for stage in ("profiles", "clusters")}
+    shown = {stage.replace("{study}", "demo") for stage in silent}
+    assert stages - shown == {f"results/demo/{name}" for name in ("corpus", "features", "frames")}
+    assert "results/demo/corpus/speech" in heard
+    # Any other corpus: nothing but profiles and clusters, so no way to a recording.
+    mine = tmp_path / "my timit"
+    mine.mkdir()
+    here = ("--config", f"corpus_path={mine}")
+    for study, arguments in (
+        ("demo", here),
+        ("sample", ("--configfile", "config/sample.yaml")),
+        ("sample", ("--configfile", "config/sample.yaml", *here)),
+        ("timit", ("--configfile", "config/timit.yaml")),
+        ("timit", ("--configfile", "config/timit.yaml", *here)),
+    ):
+        files = explorer_inputs(fresh, *arguments)
+        results = {file for file in files if file.startswith("results/")}
+        assert files - results == {"config/phones.tsv", "CITATION.cff"}
+        assert {"/".join(file.split("/")[:3]) for file in results} == {
+            stage.replace("{study}", study) for stage in silent
+        }
 
 
 @pytest.mark.parametrize("profile", ["local", "slurm"])

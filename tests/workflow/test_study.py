@@ -7,6 +7,7 @@ they learn to say several symbols, which is all that the later stages need.
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -50,7 +51,9 @@ FIGURES = [
 TABLES = ["tab1_architectures", "tab2_models", "errors", "alignment", "claims"]
 # What any other setting than before leads to, for it is recorded and reported.
 RECORDED = {"record_settings": 1, "write_report": 1, "study": 1}
-CLUSTER_FIGURES = [
+# What is drawn from clusterings.
+FROM_CLUSTERS = [
+    "write_explorer",
     *("plot_silhouette_models", "plot_clustermaps_transfer", "plot_clusters_transfer"),
     *("plot_silhouette_groupings", "plot_clustermaps_groupings", "plot_clusters_groupings"),
 ]
@@ -219,7 +222,7 @@ def test_what_is_only_needed_on_the_way_is_gone(study, results):
     left = {path.name for path in results.iterdir()}
     assert left == {
         *("settings.yaml", "corpus", "features", "models", "frames", "profiles", "alignment"),
-        *("clusters", "figures", "tables", "logs", "benchmarks", "report.zip"),
+        *("clusters", "figures", "tables", "logs", "benchmarks", "report.zip", "explorer.html"),
     }
     assert [path for path in results.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
 
@@ -362,6 +365,19 @@ def test_every_error_rate_of_every_model_is_in_the_table(results):
     assert set(errors["model"]) == set(EPOCHS)
 
 
+def test_the_explorer_holds_every_layer_of_every_model_and_recordings(results):
+    page = (results / "explorer.html").read_text(encoding="utf-8")
+    shown = re.findall(r'data-name="(\w+/\w+/\w+)"', page)
+    expected = product(EPOCHS, GROUPINGS)
+    assert sorted(shown) == sorted(
+        f"{m}/{g}/{name}" for m, g in expected for name in layer_names(m)
+    )
+    assert len(page.encode()) < 15_000_000
+    utterances = set(read_table(results / "corpus" / "utterances.tsv")["utterance"])
+    heard = re.findall(r'data-name="recording/(\w+)"', page)
+    assert heard and set(heard) <= utterances
+
+
 def test_the_settings_are_recorded(results):
     record = yaml.safe_load((results / "settings.yaml").read_text(encoding="utf-8"))
     assert record["config"]["training"]["epochs"] == EPOCHS
@@ -385,7 +401,7 @@ def test_the_report_holds_figures_tables_and_captions(results):
         names = [name.split("/")[-1] for name in file.namelist()]
         page = file.read("report/report.html").decode()
     expected = [f"{name}.png" for name in FIGURES] + [f"{name}.tsv" for name in TABLES]
-    assert sorted(names) == sorted([*expected, "report.html"])
+    assert sorted(names) == sorted([*expected, "explorer.html", "report.html"])
     # Every caption names the corpus.
     assert page.count("Corpus: small embedded corpus") >= len(FIGURES)
 
@@ -432,7 +448,7 @@ def test_editing_a_module_reruns_the_stages_that_use_it(study):
     finally:
         path.write_text(text, encoding="utf-8")
     assert scheduled["cluster_profiles"] == 5
-    assert {"compare_to_paper", "write_report", *CLUSTER_FIGURES} <= set(scheduled)
+    assert {"compare_to_paper", "write_report", *FROM_CLUSTERS} <= set(scheduled)
     assert not {"train_model", "dump_maps", "compute_profiles", "plot_snaps"} & set(scheduled)
     assert rerun(study) == {}
 
@@ -440,7 +456,7 @@ def test_editing_a_module_reruns_the_stages_that_use_it(study):
 def test_other_percentiles_rerun_clusterings_and_what_follows(study, tmp_path):
     scheduled = rerun_with(study, tmp_path, clusters={"percentiles": [50, 90]})
     expected = {"cluster_profiles": 5, "compare_to_paper": 1} | RECORDED
-    assert scheduled == expected | dict.fromkeys(CLUSTER_FIGURES, 1)
+    assert scheduled == expected | dict.fromkeys(FROM_CLUSTERS, 1)
 
 
 def test_other_letters_rerun_one_figure(study, tmp_path):

@@ -25,6 +25,7 @@ rule write_report:
     input:
         rules.figures.input,
         rules.tables.input,
+        rules.explorer.input,
         code=library("snaps.joblog"),
     output:
         report="<results>/report.zip",
