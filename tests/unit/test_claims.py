@@ -234,7 +234,7 @@ def test_claims_from_files_are_those_from_memory(paper, study, tmp_path):
         write_alignment(paths["alignment"][model], tables)
     for key, clusterings in study.clusters.items():
         paths["clusters"][key] = tmp_path / f"clusters_{'_'.join(key)}.h5"
-        write_clusters(paths["clusters"][key], clusterings)
+        write_clusters(paths["clusters"][key], {"SNAP": clusterings})
     for key, planted in study.profiles.items():
         paths["profiles"][key] = tmp_path / f"profiles_{'_'.join(key)}.h5"
         layers = {

@@ -51,7 +51,7 @@ DICHROMACIES = {
 def make_clustering(groups, seed=0, scores=None):
     """Clustering of random points, with planted Silhouette scores where given."""
     points = np.random.default_rng(seed).normal(size=(len(groups), 2, 6))
-    made = cluster_profiles(list(groups), points)
+    made = cluster_profiles(list(groups), np.full(len(groups), 50), points)
     if scores is not None:
         made = Clustering(**{**made.__dict__, "silhouette": np.array(scores, float)})
     return made
@@ -491,22 +491,15 @@ def test_percentile_of_the_largest_change(changes, expected):
     assert silhouette.percentile_of_largest_change(tables, 4, 5)[0] == expected
 
 
-def test_best_percentile_of_a_layer():
-    table = planted([np.nan] * 4, [0.1, 0.4, np.nan, 0.4])
-    assert silhouette.best_percentile(table, 5) == (90, 0.4)
-    assert silhouette.best_percentile(table, 4)[0] is None
-    assert silhouette.best_percentile(table, 9)[0] is None
-
-
 @pytest.mark.parametrize("layers", [13, 7])
 def test_silhouette_over_layers(layers):
     scores = np.random.default_rng(0).uniform(-0.1, 0.4, (layers, 4))
     scores[3, 1] = np.nan
-    tables = {
-        model: silhouette.score_table(make_layers("abcdef", scores))
+    layered = {
+        model: make_layers("abcdef", scores)
         for model in ("W2L", "W2L_TL_frozen", "W2L_TL_finetuned")
     }
-    figure, facts = silhouette.plot_silhouette_models(tables, 5, "annotated phones", CORPUS)
+    figure, facts = silhouette.plot_silhouette_models(layered, 5, "annotated phones", CORPUS)
     titles = [ax.get_title() for ax in figure.axes]
     expected = [f"{style.ordinal(percentile)} percentile" for percentile in PERCENTILES]
     assert titles == [*expected, "Mean over percentiles"]
@@ -515,9 +508,9 @@ def test_silhouette_over_layers(layers):
         assert len(ax.get_xticks()) == layers
     drawn = figure.axes[1].lines[0].get_ydata()
     assert np.allclose(drawn, scores[:, 1], equal_nan=True)
-    assert "W2L 1 of" in facts
+    assert "W2L 1 of" in facts and "W2L: 6 groups of 300 frames" in facts
     assert_legible(figure)
-    both = {"predicted": tables["W2L"], "annotated": tables["W2L_TL_frozen"]}
+    both = {"predicted": layered["W2L"], "annotated": layered["W2L_TL_frozen"]}
     figure, facts = silhouette.plot_silhouette_groupings(both, "W2L", CORPUS)
     assert f"predicted letters {np.nanmax(scores):.2f}" in facts
     assert_legible(figure)
@@ -525,11 +518,34 @@ def test_silhouette_over_layers(layers):
 
 def test_silhouette_of_a_grouping_without_clusters():
     both = {
-        "predicted": silhouette.score_table({}),
-        "annotated": silhouette.score_table(make_layers("abc", [[np.nan] * 4] * 3)),
+        "predicted": {},
+        "annotated": make_layers("abc", [[np.nan] * 4] * 3),
     }
     figure, facts = silhouette.plot_silhouette_groupings(both, "W2L", CORPUS)
     assert "none is defined" in facts
+    assert_legible(figure)
+
+
+def test_naps_beside_snaps():
+    snaps = make_layers("abcdef", [[0.1] * 4, [0.2, 0.4, np.nan, 0.3], [0.5] * 4, [0.0] * 4])
+    naps = make_layers("abcdef", [[0.9] * 4, [0.4] * 4, [0.2] * 4, [np.nan] * 4])
+    del naps["input"]
+    scores = silhouette.profile_scores(snaps, naps)
+    assert scores["SNAP"].tolist() == pytest.approx([0.1, 0.3, 0.5, 0.0])
+    assert scores.index.tolist() == [0, 1, 2, 3]
+    assert scores["NAP"].tolist() == pytest.approx([np.nan, 0.4, 0.2, np.nan], nan_ok=True)
+    models = ["W2L", "W2L_TL_frozen", "W2L_TL_finetuned", "W2P", "W2P_shallow"]
+    keys = [("W2L", "predicted"), *((model, "annotated") for model in models)]
+    both = {"SNAP": snaps, "NAP": naps}
+    figure, facts = silhouette.plot_silhouette_naps(dict.fromkeys(keys, both), CORPUS)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:2] == ["W2L, letters", "W2L, phones"]
+    snap_line, nap_line = figure.axes[0].lines[:2]
+    assert snap_line.get_ydata().tolist() == pytest.approx([0.1, 0.3, 0.5, 0.0])
+    assert np.isnan(nap_line.get_ydata()[0])
+    # Layers 1 and 2 have both: -0.1 and +0.3.
+    assert "A, W2L, 6 groups of 300 frames: SNAPs score higher in 1 of 2 layers" in facts
+    assert "on average by +0.10" in facts
     assert_legible(figure)
 
 
@@ -556,7 +572,7 @@ def test_tree_keeps_clusters_together_and_colours_merges_below_the_cut():
 
 def test_single_groups_are_grey():
     points = np.array([[0.0], [0.1], [0.2], [9.0]])[:, None]
-    clustering = cluster_profiles(list("abcd"), points, percentiles=(60,))
+    clustering = cluster_profiles(list("abcd"), np.ones(4, int), points, (60,))
     tree = clusters.lay_out_tree(view_of(clustering, 60, {}))
     colours = clusters.cluster_colours(tree)
     alone = [tree.cluster[place] for place, leaf in enumerate(tree.leaves) if leaf == 3]

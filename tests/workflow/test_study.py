@@ -45,7 +45,7 @@ FIGURES = [
     *("fig07_clusters_transfer", "fig08_silhouette_groupings", "fig09_clustermaps_groupings"),
     *("fig10_clusters_groupings", "figA1_contingency_W2P", "figA2_contingency_W2P_shallow"),
     *("figA3_contingency_W2L", "figA4_snaps_phones_1", "figA5_snaps_phones_2"),
-    "figA6_snaps_letters",
+    *("figA6_snaps_letters", "figS1_silhouette_naps"),
 ]
 TABLES = ["tab1_architectures", "tab2_models", "errors", "alignment", "claims"]
 # What any other setting than before leads to, for it is recorded and reported.
@@ -53,6 +53,7 @@ RECORDED = {"record_settings": 1, "write_report": 1, "study": 1}
 CLUSTER_FIGURES = [
     *("plot_silhouette_models", "plot_clustermaps_transfer", "plot_clusters_transfer"),
     *("plot_silhouette_groupings", "plot_clustermaps_groupings", "plot_clusters_groupings"),
+    "plot_silhouette_naps",
 ]
 
 
@@ -314,13 +315,20 @@ def test_clusterings(results, model):
         groups = texts(path, "input/groups")
         assert len(groups) >= 3 and not {" ", "'"} & set(groups)
         for layer in layer_names(model):
-            assert found[f"{layer}/distance"] == ((len(groups), len(groups)), "f8")
-            assert found[f"{layer}/linkage"] == ((len(groups) - 1, 4), "f8")
-            assert found[f"{layer}/labels"][0] == (4, len(groups))
+            for root in ("", "nap/") if layer != "input" else ("",):
+                assert found[f"{root}{layer}/count"] == ((len(groups),), "i8")
+                assert found[f"{root}{layer}/distance"] == ((len(groups), len(groups)), "f8")
+                assert found[f"{root}{layer}/linkage"] == ((len(groups) - 1, 4), "f8")
+                assert found[f"{root}{layer}/labels"][0] == (4, len(groups))
+        assert "nap/input/distance" not in found
     scores = read_table(folder / "silhouette.tsv")
-    assert list(scores) == ["grouping", "layer", "percentile", "clusters", "silhouette"]
-    keys = list(zip(scores["grouping"], scores["layer"], scores["percentile"], strict=True))
-    assert sorted(keys) == sorted(product(GROUPINGS, layer_names(model), (87, 90, 93, 96)))
+    columns = ["grouping", "profile", "layer", "percentile", "clusters", "silhouette"]
+    assert list(scores) == columns
+    keys = scores[columns[:4]].itertuples(index=False, name=None)
+    profiles = [("SNAP", layer) for layer in layer_names(model)]
+    profiles += [("NAP", layer) for layer in layer_names(model)[1:]]
+    expected = product(GROUPINGS, profiles, (87, 90, 93, 96))
+    assert sorted(keys) == sorted((g, *profile, p) for g, profile, p in expected)
     assert scores["silhouette"].dropna().between(-1, 1).all()
 
 

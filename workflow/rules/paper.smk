@@ -1,9 +1,10 @@
 # Reads profiles, clusters and alignment tables, nothing else; writes figures/ (paper, Figures 1 to 10
-# and A1 to A6). Each figure is a PDF, a PNG and a text with what only the data can tell, which its
+# and A1 to A6; S1 is ours). Each figure is a PDF, a PNG and a text with what only the data can tell, which its
 # caption in the report includes.
 # Used by: study.
 AE_MODELS = ["W2P", "W2P_shallow"]
 RS_MODELS = ["W2L", "W2L_TL_frozen", "W2L_TL_finetuned"]
+NAP_SHOWN = [["W2L", "predicted"], *([model, "annotated"] for model in RS_MODELS + AE_MODELS)]
 # The last layer that the transfer models take over (paper 4.2): 5.
 TRANSITION = config["models"]["W2L_TL_frozen"]["transferred"]
 
@@ -535,6 +536,38 @@ use rule plot_snaps as plot_snaps_letters with:
         "Figure A6: Input SNAPs of letters"
 
 
+rule plot_silhouette_naps:
+    input:
+        code=library("snaps.joblog", "snaps.figures.silhouette"),
+        clusters=[
+            f"<results>/clusters/{model}/s{SEED}/{grouping}.h5" for model, grouping in NAP_SHOWN
+        ],
+    output:
+        pdf="<results>/figures/figS1_silhouette_naps.pdf",
+        png=report(
+            "<results>/figures/figS1_silhouette_naps.png",
+            caption="../report/figS1_silhouette_naps.rst",
+            category="Figures",
+            labels={"figure": "S1", "shows": "Silhouette over layers, SNAPs and NAPs"},
+        ),
+        facts="<results>/figures/figS1_silhouette_naps.txt",
+    log:
+        "<logs>/plot_silhouette_naps.log",
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        shown=NAP_SHOWN,
+        corpus=config["corpus"]["name"],
+    message:
+        "Figure S1: Silhouette scores of SNAPs and NAPs"
+    script:
+        "../scripts/plot_silhouette_naps.py"
+
+
 rule figures:
     input:
         rules.plot_method.output,
@@ -553,3 +586,4 @@ rule figures:
         rules.plot_snaps.output,
         rules.plot_snaps_phones_2.output,
         rules.plot_snaps_letters.output,
+        rules.plot_silhouette_naps.output,

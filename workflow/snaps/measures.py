@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import adjusted_rand_score, rand_score
 
 from snaps.alignment_evaluation import AlignmentTables, mean_offsets, read_alignment
-from snaps.clusters import Clustering, read_clusters
+from snaps.clusters import Clustering, best_row, mean_score, read_clusters
 from snaps.features import SECONDS_PER_STEP, mel_frequencies
 from snaps.frames import FRAME_HOP, FRAME_STEPS
 from snaps.phones import PhoneTable
@@ -208,18 +208,18 @@ def score_at(clustering: Clustering, percentile: float) -> float:
     return score
 
 
-def mean_score(clustering: Clustering) -> float:
-    """Silhouette score averaged over the percentiles at which it is defined."""
-    if np.isnan(clustering.silhouette).all():
+def defined_mean(clustering: Clustering) -> float:
+    """Mean Silhouette score; NotTestable where it is undefined at every percentile."""
+    if np.isnan(score := mean_score(clustering)):
         raise NotTestable("the Silhouette score is undefined at every percentile")
-    return float(np.nanmean(clustering.silhouette))
+    return score
 
 
-def best_row(clustering: Clustering) -> int:
-    """Row of the percentile with the highest Silhouette score, the lower one of equals."""
-    if np.isnan(clustering.silhouette).all():
+def defined_best(clustering: Clustering) -> int:
+    """Row of the best percentile; NotTestable where the score is undefined at every percentile."""
+    if (row := best_row(clustering)) is None:
         raise NotTestable("the Silhouette score is undefined at every percentile")
-    return int(np.nanargmax(clustering.silhouette))
+    return row
 
 
 def members(groups: Sequence[str], labels: np.ndarray) -> list[list[str]]:
@@ -472,7 +472,7 @@ def mask_removes_padding(study: Study) -> Finding:
 
 def _phone_scores(study: Study, layer: str) -> dict[str, float]:
     return {
-        model: mean_score(study.clustering(model, "annotated", layer))
+        model: defined_mean(study.clustering(model, "annotated", layer))
         for model in ("W2L", *TRANSFER_MODELS)
     }
 
@@ -607,7 +607,7 @@ def distances_larger(study: Study) -> Finding:
 def _letters_and_phones(study: Study) -> tuple[list[str], np.ndarray, np.ndarray]:
     layers = study.layers("W2L", "predicted")
     letters, phones = (
-        np.array([mean_score(study.clustering("W2L", grouping, layer)) for layer in layers])
+        np.array([defined_mean(study.clustering("W2L", grouping, layer)) for layer in layers])
         for grouping in ("predicted", "annotated")
     )
     return layers, letters, phones
@@ -681,7 +681,7 @@ def letter_categories(study: Study) -> Finding:
         missing = [letter for letter in letters if letter not in clustering.groups]
         if missing:
             raise NotTestable(f"no frame of W2L predicts the {what} letter {', '.join(missing)}")
-    row = best_row(clustering)
+    row = defined_best(clustering)
     clusters = members(clustering.groups, clustering.labels[row])
     vowels = largest_of_category(clusters, LETTER_VOWELS, 0.5)
     sibilants = largest_of_category(clusters, LETTER_SIBILANTS, 0.5)
@@ -697,7 +697,7 @@ def letter_categories(study: Study) -> Finding:
 def phone_categories(study: Study) -> Finding:
     """LP5: clusters of nasals, fricatives, plosives and vowels in layer 5."""
     clustering = study.clustering("W2L", "annotated", "layer_05")
-    row = best_row(clustering)
+    row = defined_best(clustering)
     clusters = members(clustering.groups, clustering.labels[row])
     main = [cluster for cluster in clusters if len(cluster) >= MAIN_CLUSTER]
     found = {}
