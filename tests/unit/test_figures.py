@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from snaps.alignment_evaluation import AlignmentTables
 from snaps.clusters import PERCENTILES, Clustering, cluster_profiles
 from snaps.features import mel_frequencies
-from snaps.figures import clusters, contingency, maps, method, offsets, silhouette, style
+from snaps.figures import clusters, contingency, gain, maps, method, offsets, silhouette, style
 from snaps.introspection.alignment import centre_maps
 from snaps.introspection.layout import frame_times
 from snaps.phones import LETTERS, read_phones
@@ -449,6 +449,62 @@ def test_offset_maps_are_scaled_per_phone_and_sorted_by_the_first_model():
     assert "by W2P, a grey row: t" in facts and "by W2P_shallow, a grey row: b" in facts
     assert "no row: zh" in facts
     assert {"Offset (ms)", "Share of frames", "Phones"} <= labels_of(figure)
+    assert_legible(figure)
+
+
+# --- gain ------------------------------------------------------------------------------------
+
+
+def make_gain_tables(seed=0, n=None):
+    """Alignment tables with shares of each phone and part."""
+    random = np.random.default_rng(seed)
+    base = make_tables(PHONES, seed)
+    within = np.sort(random.random((60, 4)), axis=1)
+    names = ("centre", "aligned", "centre_pm2", "aligned_pm2", "cap")
+    values = dict(zip(names, (0.2, 0.3, 0.5, 0.45, 0.9), strict=True))
+    summary = {part: values | {"frames": 4000} for part in ("test", "train", "all")}
+    errors = {part: dict.fromkeys(names, 0.01) | {"speakers": 11} for part in summary}
+    counts = base.n if n is None else n
+    return AlignmentTables(
+        **{**base.__dict__, "n": counts, "within": within, "summary": summary, "errors": errors}
+    )
+
+
+def test_gain_over_the_centre():
+    table = make_gain_tables()
+    table.summary["test"]["frames"] = 0
+    shares = gain.part_shares({"W2P": table})
+    assert list(shares.index) == [("W2P", "all"), ("W2P", "train")]
+    assert shares.loc[("W2P", "all"), ["centre", "aligned_pm2", "cap"]].tolist() == [20, 45, 90]
+    # Student's t with 10 degrees of freedom.
+    assert shares.loc[("W2P", "all"), "centre_margin"] == pytest.approx(2.228, abs=1e-3)
+    table.n[3] = 0
+    phones = gain.phone_shares(table)
+    assert list(phones.index) == [phone for k, phone in enumerate(PHONES) if k != 3]
+    assert phones["aligned_pm2"].iloc[0] == pytest.approx(100 * table.within[0, 3])
+    assert phones["centre_pm2"].iloc[0] == pytest.approx(100 * table.within[0, 1])
+
+
+def test_gain_is_drawn_for_parts_and_phones():
+    tables = {"W2P": make_gain_tables(0), "W2P_shallow": make_gain_tables(1)}
+    figure, facts = gain.plot_alignment_gain(tables, MANNER, CORPUS)
+    parts, *panels = figure.axes
+    assert len(parts.get_yticklabels()) == 6
+    for panel, table in zip(panels, tables.values(), strict=True):
+        (dots,) = panel.collections
+        assert np.allclose(dots.get_offsets(), 100 * table.within[:, [1, 3]])
+    assert "W2P, all, 4,000 frames of 11 speakers: 20.0 % at the centre" in facts
+    assert "within two steps 50.0 and 45.0 % (-5.0 points); cap 90.0 %." in facts
+    assert "W2P: of 60 phones 60 gain by the alignment, 0 lose." in facts
+    assert_legible(figure)
+
+
+def test_gain_of_models_that_predict_no_phone_is_said_in_words():
+    table = make_gain_tables(n=np.zeros(60, int))
+    for part in table.summary.values():
+        part["frames"] = 0
+    figure, facts = gain.plot_alignment_gain({"W2P": table}, MANNER, CORPUS)
+    assert facts == "No frame predicts a phone."
     assert_legible(figure)
 
 

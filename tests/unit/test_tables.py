@@ -105,25 +105,30 @@ def test_errors_join_models_and_seeds():
 
 
 def alignment(summary):
-    return AlignmentTables([], [], np.zeros(0), None, None, None, None, None, summary)
+    names = ("centre", "centre_pm2", "aligned", "aligned_pm2", "offset_ms", "cap")
+    of_part = {name: 0.01 * k for k, name in enumerate(names)} | {"speakers": 3}
+    errors = {part: dict(of_part) for part in summary}
+    return AlignmentTables([], [], np.zeros(0), None, None, None, None, None, summary, errors)
 
 
 def test_alignment_has_a_row_for_each_part_and_none_for_letters():
     values = {"frames": 4, "centre": 0.25, "centre_pm2": 0.5, "aligned": 0.5, "aligned_pm2": 0.75}
     values |= {"offset_ms": 16.0, "cap": 1.0, "blanks": 0.5}
     table = tables.tabulate_alignment(
-        {("W2P", 3): alignment({"all": values, "test": values}), ("W2L", 3): alignment({})}
+        {("W2P", 3): alignment({"test": values, "all": values}), ("W2L", 3): alignment({})}
     )
     assert list(table) == [
         *("model", "seed", "part", "frames", "centre", "centre_pm2"),
-        *("aligned", "aligned_pm2", "offset_ms", "cap"),
+        *("aligned", "aligned_pm2", "offset_ms", "cap", "speakers", "centre_se"),
+        *("centre_pm2_se", "aligned_se", "aligned_pm2_se", "offset_ms_se", "cap_se"),
     ]
-    row = ["W2P", 3, "all", 4, 0.25, 0.5, 0.5, 0.75, 16.0, 1.0]
+    row = ["W2P", 3, "all", 4, 0.25, 0.5, 0.5, 0.75, 16.0, 1.0, 3]
+    row += [0.0, 0.01, 0.02, 0.03, 0.04, 0.05]
     assert table.values.tolist() == [row, [*row[:2], "test", *row[3:]]]
 
 
 def test_alignment_without_phone_models_keeps_its_columns():
-    assert list(tables.tabulate_alignment({})) == tables.ALIGNMENT_COLUMNS
+    assert list(tables.tabulate_alignment({}))[:11] == tables.ALIGNMENT_COLUMNS
 
 
 def test_markdown_escapes_and_rounds():

@@ -28,7 +28,7 @@ def test_the_root_schedules_the_real_jobs(jobs):
     assert sum(jobs.values()) > 60
     assert jobs["train_model"] == jobs["evaluate_model"] == 5
     assert jobs["compute_profiles"] == 10
-    assert sum(count for rule, count in jobs.items() if rule.startswith("plot_")) == 17
+    assert sum(count for rule, count in jobs.items() if rule.startswith("plot_")) == 18
     assert jobs["synthesize_corpus"] == jobs["compare_to_paper"] == jobs["write_report"] == 1
 
 

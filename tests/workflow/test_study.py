@@ -45,7 +45,7 @@ FIGURES = [
     *("fig07_clusters_transfer", "fig08_silhouette_groupings", "fig09_clustermaps_groupings"),
     *("fig10_clusters_groupings", "figA1_contingency_W2P", "figA2_contingency_W2P_shallow"),
     *("figA3_contingency_W2L", "figA4_snaps_phones_1", "figA5_snaps_phones_2"),
-    *("figA6_snaps_letters", "figS1_silhouette_naps"),
+    *("figA6_snaps_letters", "figS1_silhouette_naps", "figS2_alignment_gain"),
 ]
 TABLES = ["tab1_architectures", "tab2_models", "errors", "alignment", "claims"]
 # What any other setting than before leads to, for it is recorded and reported.
@@ -342,7 +342,8 @@ def test_every_figure_is_there_as_pdf_and_png(results):
 def test_every_table_is_there_as_tsv_and_markdown(results):
     columns = {
         "errors": "model seed part metric value",
-        "alignment": "model seed part frames centre centre_pm2 aligned aligned_pm2 offset_ms cap",
+        "alignment": "model seed part frames centre centre_pm2 aligned aligned_pm2 offset_ms cap "
+        "speakers centre_se centre_pm2_se aligned_se aligned_pm2_se offset_ms_se cap_se",
         "claims": "id claim paper ours low high verdict statement",
     }
     for name in TABLES:

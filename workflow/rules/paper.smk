@@ -1,5 +1,5 @@
 # Reads profiles, clusters and alignment tables, nothing else; writes figures/ (paper, Figures 1 to 10
-# and A1 to A6; S1 is ours). Each figure is a PDF, a PNG and a text with what only the data can tell, which its
+# and A1 to A6; S1 and S2 are ours). Each figure is a PDF, a PNG and a text with what only the data can tell, which its
 # caption in the report includes.
 # Used by: study.
 AE_MODELS = ["W2P", "W2P_shallow"]
@@ -568,6 +568,37 @@ rule plot_silhouette_naps:
         "../scripts/plot_silhouette_naps.py"
 
 
+rule plot_alignment_gain:
+    input:
+        code=library("snaps.joblog", "snaps.figures.gain", "snaps.phones"),
+        alignment=expand("<results>/alignment/{model}/s{seed}.h5", model=AE_MODELS, seed=SEED),
+        phones=PHONES,
+    output:
+        pdf="<results>/figures/figS2_alignment_gain.pdf",
+        png=report(
+            "<results>/figures/figS2_alignment_gain.png",
+            caption="../report/figS2_alignment_gain.rst",
+            category="Figures",
+            labels={"figure": "S2", "shows": "Accuracy at the centre and at the alignment step"},
+        ),
+        facts="<results>/figures/figS2_alignment_gain.txt",
+    log:
+        "<logs>/plot_alignment_gain.log",
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        models=AE_MODELS,
+        corpus=config["corpus"]["name"],
+    message:
+        "Figure S2: what the alignment gains"
+    script:
+        "../scripts/plot_alignment_gain.py"
+
+
 rule figures:
     input:
         rules.plot_method.output,
@@ -587,3 +618,4 @@ rule figures:
         rules.plot_snaps_phones_2.output,
         rules.plot_snaps_letters.output,
         rules.plot_silhouette_naps.output,
+        rules.plot_alignment_gain.output,

@@ -12,8 +12,10 @@ from snaps.alignment_evaluation import AlignmentTables
 ERROR_COLUMNS = ["model", "seed", "part", "metric", "value"]
 ALIGNMENT_COLUMNS = [
     *("model", "seed", "part", "frames", "centre", "centre_pm2"),
-    *("aligned", "aligned_pm2", "offset_ms", "cap"),
+    *("aligned", "aligned_pm2", "offset_ms", "cap", "speakers"),
 ]
+ALIGNMENT_ERRORS = ("centre", "centre_pm2", "aligned", "aligned_pm2", "offset_ms", "cap")
+PARTS = ("all", "train", "test")
 TRAINED = {
     "all": "all",
     "new": "new layers",
@@ -135,14 +137,19 @@ def tabulate_alignment(alignment: Mapping[tuple[str, int], AlignmentTables]) -> 
     Returns
     -------
     model, seed, part, frames (that predict a phone), centre, centre_pm2, aligned, aligned_pm2,
-    offset_ms, cap; shares are fractions of these frames
+    offset_ms, cap, speakers; shares are fractions of these frames; and as ``<name>_se`` the
+    standard error over speakers of each
     """
+    errors = {f"{name}_se": name for name in ALIGNMENT_ERRORS}
     rows = [
-        {"model": model, "seed": seed, "part": part, **values}
+        {"model": model, "seed": seed, "part": part, **tables.summary[part]}
+        | {"speakers": tables.errors[part]["speakers"]}
+        | {column: tables.errors[part][name] for column, name in errors.items()}
         for (model, seed), tables in alignment.items()
-        for part, values in tables.summary.items()
+        for part in PARTS
+        if part in tables.summary
     ]
-    return pd.DataFrame(rows, columns=ALIGNMENT_COLUMNS)
+    return pd.DataFrame(rows, columns=[*ALIGNMENT_COLUMNS, *errors])
 
 
 def markdown(table: pd.DataFrame) -> str:
