@@ -734,6 +734,25 @@ def test_method_figure():
     assert_legible(figure)
 
 
+@pytest.mark.parametrize(
+    ("pool", "importance", "title", "unit"),
+    [
+        ("signed", "shifted", "|pooled saliency|\n\u00d7 power above the floor", "logit"),
+        ("absolute", "product", "pooled |saliency|\n\u00d7 ln power", "logit"),
+        ("none", "saliency", "|saliency|", "\u2202 logit / \u2202 ln power"),
+    ],
+)
+def test_method_figure_names_the_importance_that_was_used(pool, importance, title, unit):
+    figure, _ = method.plot_method(
+        make_example(), [], None, 0, MEL_HZ, "W2L", CORPUS, pool, importance
+    )
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles[2] == f"Importance: {title}"
+    bars = [ax.get_xlabel() for ax in figure.axes if not ax.get_title()]
+    assert bars[2] == unit
+    assert_legible(figure)
+
+
 def test_method_figure_of_a_model_that_predicts_only_blanks():
     figure, facts = method.plot_method(make_example(), [], None, 0, MEL_HZ, "W2L", CORPUS)
     assert "nothing but the blank" in facts

@@ -1,6 +1,7 @@
 """Tables against hand-made networks and numbers."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -143,10 +144,34 @@ def test_markdown_escapes_and_rounds():
     )
 
 
+def test_a_page_escapes_and_aligns():
+    table = pd.DataFrame({"of_name": ["a<b", "x" * 60], "share": [0.123456, np.nan]})
+    page = tables.page(table)
+    ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    assert '<th class="text">of name</th><th class="number">share</th>' in page
+    assert '<td class="text">a&lt;b</td><td class="number">0.1235</td>' in page
+    assert '<td class="number"></td>' in page
+    assert "<tbody>\n</tbody>" in tables.page(table.iloc[:0])
+    # Nothing is fetched from anywhere.
+    assert "http" not in page and "<script" not in page
+
+
+def test_frames_of_every_model_and_grouping():
+    attributes = {"model": "W2L", "seed": "0", "grouping": "predicted", "frames": 50, "blanks": 20}
+    some = (attributes | {"absent": [" ", "q"]}, ["a", "'", "b"], np.array([9, 4, 11]))
+    none = (attributes | {"grouping": "annotated", "absent": ["aa"]}, [], np.array([], int))
+    table = tables.tabulate_frames([some, none])
+    assert table.values.tolist() == [
+        ["W2L", 0, "predicted", 50, 20, 24, 3, "apostrophe (4)", "b (11)", "space q"],
+        ["W2L", 0, "annotated", 50, 20, 0, 0, "", "", "aa"],
+    ]
+
+
 def test_a_written_table_reads_back(tmp_path):
     table = pd.DataFrame({"model": ["W2L"], "seed": [0], "value": [1 / 3]})
-    tsv, md = tmp_path / "t.tsv", tmp_path / "t.md"
-    tables.write_table(table, tsv, md)
+    tsv, md, page = tmp_path / "t.tsv", tmp_path / "t.md", tmp_path / "t.html"
+    tables.write_table(table, tsv, md, page)
+    assert page.read_text(encoding="utf-8") == tables.page(table)
     assert tsv.read_bytes() == b"model\tseed\tvalue\nW2L\t0\t0.333333\n"
     assert (
         md.read_text() == "| model | seed | value |\n| --- | ---: | ---: |\n| W2L | 0 | 0.3333 |\n"

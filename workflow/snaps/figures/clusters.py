@@ -134,6 +134,11 @@ def lay_out_tree(view: ClusterView) -> Tree:
     )
 
 
+def ordered_distance(view: ClusterView, tree: Tree) -> np.ndarray:
+    """Distances of the groups in the order of the leaves: (G, G)."""
+    return view.clustering.distance[np.ix_(tree.leaves, tree.leaves)]
+
+
 def cluster_colours(tree: Tree) -> dict[int, str]:
     """Colour of each cluster of a tree; clusters of one group are grey, 0 (above the cut) dark."""
     colours = {0: TEXT}
@@ -353,9 +358,8 @@ def _draw_clustermap(
     across.set_axis_off()
 
     ax = add_axes(figure, start, below, size, size)
-    distance = view.clustering.distance[np.ix_(tree.leaves, tree.leaves)]
     seaborn.heatmap(
-        distance,
+        ordered_distance(view, tree),
         ax=ax,
         cmap="mako",
         vmin=0.0,
