@@ -152,6 +152,7 @@ def test_a_page_escapes_and_aligns():
     assert '<td class="text">a&lt;b</td><td class="number">0.1235</td>' in page
     assert '<td class="number"></td>' in page
     assert "<tbody>\n</tbody>" in tables.page(table.iloc[:0])
+    assert 'td class="prose"' in tables.page(pd.DataFrame({"statement": ["word " * 40]}))
     # Nothing is fetched from anywhere.
     assert "http" not in page and "<script" not in page
 

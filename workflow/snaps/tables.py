@@ -21,7 +21,8 @@ FRAMES_COLUMNS = [
     *("model", "seed", "grouping", "frames", "blanks", "grouped", "groups"),
     *("smallest", "largest", "absent"),
 ]
-LONG_TEXT = 48
+# Columns whose longest text has more characters than this are kept from becoming narrow.
+WIDE = (("prose", 160), ("text", 48))
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -35,6 +36,7 @@ thead th {{ box-shadow: inset 0 1.5px #222, inset 0 -1px #222; }}
 tr:nth-child(even) td {{ background: #f5f5f5; }}
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .text {{ min-width: 7rem; max-width: 40rem; }}
+.prose {{ min-width: 22rem; max-width: 40rem; }}
 </style>
 </head>
 <body>
@@ -251,7 +253,8 @@ def page(table: pd.DataFrame) -> str:
             styles.append(' class="number"')
         else:
             longest = column.map(lambda value: len(cell(value))).max() if len(column) else 0
-            styles.append(' class="text"' if longest > LONG_TEXT else "")
+            wide = next((name for name, length in WIDE if longest > length), None)
+            styles.append(f' class="{wide}"' if wide else "")
     body = "".join(row("td", values) for values in table.itertuples(index=False, name=None))
     head = row("th", [str(name).replace("_", " ") for name in table.columns])
     return PAGE.format(head=head, body=body)
