@@ -95,7 +95,8 @@ def clustering(groups, scores, scale=1.0):
     labels = np.ones((4, len(groups)), int)
     cut = np.percentile(tree[:, 2], PERCENTILES)
     return Clustering(
-        list(groups), distance, tree, np.array(PERCENTILES), cut, labels, np.array(scores, float)
+        *(list(groups), np.full(len(groups), 100), distance, tree),
+        *(np.array(PERCENTILES), cut, labels, np.array(scores, float)),
     )
 
 

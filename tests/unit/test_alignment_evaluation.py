@@ -9,6 +9,8 @@ from snaps.alignment_evaluation import (
     mean_offsets,
     offset_to_phone,
     read_alignment,
+    speaker_error,
+    speaker_margins,
     tabulate_units,
     write_alignment,
 )
@@ -40,7 +42,8 @@ def by_hand():
     predicted = np.array([UNITS.index(u) for u in ("aa", "aa", "b", "b", "<blank>", "h#")])
     steps = np.array([103, 90, 15, 50, 103, 103], np.int16)
     train = np.array([True, False, True, False, True, False])
-    return evaluate_alignment(windows, steps, predicted, UNITS, PHONES, train)
+    speaker = np.array(list("xyxxxx"))
+    return evaluate_alignment(windows, steps, predicted, UNITS, PHONES, train, speaker)
 
 
 def test_shares_of_six_frames_by_hand():
@@ -75,6 +78,31 @@ def test_shares_of_six_frames_by_hand():
         "cap": 0.5,
         "blanks": pytest.approx(1 / 3),
     }
+
+
+def test_errors_over_speakers_by_hand():
+    # Frames of a: 0; of b: 1, 0 and one that does not count; of c: 1, 1. Means without each:
+    values = np.array([0.0, 1.0, 1.0, 1.0, 0.0, 5.0])
+    counted = np.array([True] * 5 + [False])
+    speaker = np.array(list("abccbc"))
+    means = np.array([3 / 4, 2 / 3, 1 / 3])
+    expected = np.sqrt(2 / 3 * np.sum((means - means.mean()) ** 2))
+    assert speaker_error(values, counted, speaker) == pytest.approx(expected)
+    # Of single frames the jackknife is the usual standard error of a mean.
+    values = np.array([1.0, 4.0, 4.0, 7.0])
+    usual = values.std(ddof=1) / np.sqrt(4)
+    assert speaker_error(values, np.ones(4, bool), np.arange(4)) == pytest.approx(usual)
+    assert np.isnan(speaker_error(values, np.ones(4, bool), np.zeros(4)))
+    assert np.isnan(speaker_error(values, np.zeros(4, bool), np.arange(4)))
+    # Student's t with 1 and 10 degrees of freedom, from the tables.
+    assert speaker_margins({"speakers": 2, "cap": 0.1})["cap"] == pytest.approx(1.2706, abs=1e-4)
+    assert speaker_margins({"speakers": 11, "cap": 1.0}) == {"cap": pytest.approx(2.228, abs=1e-3)}
+    assert np.isnan(speaker_margins({"speakers": 1, "cap": np.nan})["cap"])
+    errors = by_hand().errors
+    assert errors["all"]["speakers"] == 2 and errors["test"]["speakers"] == 2
+    # Without x the only frame is aligned, without y one of three.
+    assert errors["all"]["aligned"] == pytest.approx(np.sqrt(1 / 2 * 2 * (1 / 3) ** 2))
+    assert np.isnan(errors["train"]["aligned"])
 
 
 def test_tables_of_six_frames_by_hand():
@@ -126,7 +154,8 @@ def test_two_steps_are_within_the_tolerance_and_three_are_not():
     windows = windows_with(*[("b", 100, 103)] * 4)
     predicted = np.full(4, UNITS.index("b"))
     steps = np.array([98, 97, 105, 106])
-    summary = evaluate_alignment(windows, steps, predicted, UNITS, PHONES, np.ones(4, bool)).summary
+    train, speaker = np.ones(4, bool), np.arange(4)
+    summary = evaluate_alignment(windows, steps, predicted, UNITS, PHONES, train, speaker).summary
     assert summary["all"]["aligned"] == 0
     assert summary["all"]["aligned_pm2"] == 0.5
     assert summary["all"]["centre"] == 1
@@ -141,6 +170,7 @@ def test_a_network_that_predicts_no_phone_has_no_shares():
         UNITS,
         PHONES,
         np.array([1, 0]) > 0,
+        np.arange(2),
     )
     assert tables.n.tolist() == [0, 0, 0]
     assert tables.summary["all"]["frames"] == 0
@@ -154,7 +184,8 @@ def test_letters_have_contingency_tables_only(tmp_path):
     letters = ["<blank>", " ", "a", "b", "h", "s"]
     windows = windows_with(("aa", 100, 110), ("b", 100, 110), None)
     tables = evaluate_alignment(
-        windows, np.array([103, 50, 3]), np.array([2, 3, 0]), letters, PHONES, np.ones(3, bool)
+        *(windows, np.array([103, 50, 3]), np.array([2, 3, 0]), letters, PHONES),
+        *(np.ones(3, bool), np.arange(3)),
     )
     assert tables.predicted == letters[1:]
     assert tables.n.tolist() == [0, 1, 1, 0, 0]
@@ -167,7 +198,7 @@ def test_letters_have_contingency_tables_only(tmp_path):
     write_alignment(tmp_path / "alignment.h5", tables)
     read = read_alignment(tmp_path / "alignment.h5")
     assert read.offset_steps is read.offset_counts is read.within is None
-    assert read.summary == {}
+    assert read.summary == read.errors == {}
     assert np.array_equal(read.contingency_aligned, tables.contingency_aligned)
 
 
@@ -176,7 +207,8 @@ def test_a_file_gives_back_the_tables(tmp_path):
     write_alignment(tmp_path / "alignment.h5", written)
     read = read_alignment(tmp_path / "alignment.h5")
     assert (read.predicted, read.annotated) == (written.predicted, written.annotated)
-    assert read.summary == written.summary
+    assert read.summary == written.summary and list(read.summary) == ["all", "test", "train"]
+    assert read.errors["all"] == written.errors["all"]
     assert isinstance(read.summary["all"]["frames"], int)
     for name in (
         "n", "contingency_centre", "contingency_aligned", "offset_steps", "offset_counts", "within",
@@ -200,7 +232,8 @@ def test_random_frames_agree_with_a_loop_over_them():
     windows[:60][windows[:60] == PHONES.index("s")] = PHONES.index("aa")
     steps, predicted = rng.integers(0, 206, frames), rng.integers(0, 5, frames)
     train = rng.random(frames) < 0.7
-    tables = evaluate_alignment(windows, steps, predicted, UNITS, PHONES, train)
+    speaker = rng.integers(0, 7, frames)
+    tables = evaluate_alignment(windows, steps, predicted, UNITS, PHONES, train, speaker)
 
     def nearest(row, step, phone):
         found = [abs(step - t) for t in range(206) if PHONES[row[t]] == phone]
@@ -226,6 +259,17 @@ def test_random_frames_agree_with_a_loop_over_them():
                 "blanks": 1 - len(rows) / chosen.sum(),
             }
         )
+        for name, hit in (
+            ("aligned_pm2", (offset >= 0) & (offset <= 2)),
+            ("centre", centre == 0),
+            ("cap", offset >= 0),
+        ):
+            voices = speaker[rows]
+            means = [hit[voices != one].mean() for one in set(voices.tolist())]
+            spread = sum((mean - np.mean(means)) ** 2 for mean in means)
+            expected = np.sqrt(6 / 7 * spread)
+            assert tables.errors[part][name] == pytest.approx(expected)
+        assert tables.errors[part]["speakers"] == 7
         if part != "all":
             continue
         for number, unit in enumerate(tables.predicted):

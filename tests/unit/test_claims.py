@@ -198,6 +198,20 @@ def test_several_seeds_give_a_range_and_the_first_is_judged(paper, study):
     assert table.loc["RS5", ["low", "high"]].tolist() == ["", ""]
 
 
+def test_one_seed_has_the_interval_over_speakers_where_there_is_one(paper, study):
+    shares = {"centre": 0.03, "aligned": 0.01, "aligned_pm2": 0.2}
+    errors = {"speakers": 11, **shares, "offset_ms": 5.0, "cap": np.nan}
+    study.alignment["W2P_shallow"].errors["all"] = errors
+    table = judge(paper, study)
+    # Student's t, 10 degrees of freedom: 2.228 standard errors to either side, within 0 to 100 %.
+    assert table.loc["AE1", "low"] == "centre 0.0 %, aligned 57.1 %, aligned +-2 35.7 %"
+    assert table.loc["AE1", "high"] == "centre 10.4 %, aligned 61.5 %, aligned +-2 100.0 %"
+    # W2P has no errors, a cap of NaN is none.
+    assert table.loc[["AE3", "AE4", "RS1"], "low"].tolist() == ["", "", ""]
+    study.alignment["W2P"].errors["all"] = {"speakers": 11, "offset_ms": 2.0}
+    assert judge(paper, study).loc["AE3", "low"] == "W2P_shallow 15 ms, W2P 33 ms"
+
+
 def test_the_papers_own_numbers_are_accepted(paper):
     numeric = 0
     for claim in paper:
@@ -234,7 +248,7 @@ def test_claims_from_files_are_those_from_memory(paper, study, tmp_path):
         write_alignment(paths["alignment"][model], tables)
     for key, clusterings in study.clusters.items():
         paths["clusters"][key] = tmp_path / f"clusters_{'_'.join(key)}.h5"
-        write_clusters(paths["clusters"][key], clusterings)
+        write_clusters(paths["clusters"][key], {"SNAP": clusterings})
     for key, planted in study.profiles.items():
         paths["profiles"][key] = tmp_path / f"profiles_{'_'.join(key)}.h5"
         layers = {

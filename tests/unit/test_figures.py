@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from snaps.alignment_evaluation import AlignmentTables
 from snaps.clusters import PERCENTILES, Clustering, cluster_profiles
 from snaps.features import mel_frequencies
-from snaps.figures import clusters, contingency, maps, method, offsets, silhouette, style
+from snaps.figures import clusters, contingency, gain, maps, method, offsets, silhouette, style
 from snaps.introspection.alignment import centre_maps
 from snaps.introspection.layout import frame_times
 from snaps.phones import LETTERS, read_phones
@@ -51,7 +51,7 @@ DICHROMACIES = {
 def make_clustering(groups, seed=0, scores=None):
     """Clustering of random points, with planted Silhouette scores where given."""
     points = np.random.default_rng(seed).normal(size=(len(groups), 2, 6))
-    made = cluster_profiles(list(groups), points)
+    made = cluster_profiles(list(groups), np.full(len(groups), 50), points)
     if scores is not None:
         made = Clustering(**{**made.__dict__, "silhouette": np.array(scores, float)})
     return made
@@ -452,6 +452,62 @@ def test_offset_maps_are_scaled_per_phone_and_sorted_by_the_first_model():
     assert_legible(figure)
 
 
+# --- gain ------------------------------------------------------------------------------------
+
+
+def make_gain_tables(seed=0, n=None):
+    """Alignment tables with shares of each phone and part."""
+    random = np.random.default_rng(seed)
+    base = make_tables(PHONES, seed)
+    within = np.sort(random.random((60, 4)), axis=1)
+    names = ("centre", "aligned", "centre_pm2", "aligned_pm2", "cap")
+    values = dict(zip(names, (0.2, 0.3, 0.5, 0.45, 0.9), strict=True))
+    summary = {part: values | {"frames": 4000} for part in ("test", "train", "all")}
+    errors = {part: dict.fromkeys(names, 0.01) | {"speakers": 11} for part in summary}
+    counts = base.n if n is None else n
+    return AlignmentTables(
+        **{**base.__dict__, "n": counts, "within": within, "summary": summary, "errors": errors}
+    )
+
+
+def test_gain_over_the_centre():
+    table = make_gain_tables()
+    table.summary["test"]["frames"] = 0
+    shares = gain.part_shares({"W2P": table})
+    assert list(shares.index) == [("W2P", "all"), ("W2P", "train")]
+    assert shares.loc[("W2P", "all"), ["centre", "aligned_pm2", "cap"]].tolist() == [20, 45, 90]
+    # Student's t with 10 degrees of freedom.
+    assert shares.loc[("W2P", "all"), "centre_margin"] == pytest.approx(2.228, abs=1e-3)
+    table.n[3] = 0
+    phones = gain.phone_shares(table)
+    assert list(phones.index) == [phone for k, phone in enumerate(PHONES) if k != 3]
+    assert phones["aligned_pm2"].iloc[0] == pytest.approx(100 * table.within[0, 3])
+    assert phones["centre_pm2"].iloc[0] == pytest.approx(100 * table.within[0, 1])
+
+
+def test_gain_is_drawn_for_parts_and_phones():
+    tables = {"W2P": make_gain_tables(0), "W2P_shallow": make_gain_tables(1)}
+    figure, facts = gain.plot_alignment_gain(tables, MANNER, CORPUS)
+    parts, *panels = figure.axes
+    assert len(parts.get_yticklabels()) == 6
+    for panel, table in zip(panels, tables.values(), strict=True):
+        (dots,) = panel.collections
+        assert np.allclose(dots.get_offsets(), 100 * table.within[:, [1, 3]])
+    assert "W2P, all, 4,000 frames of 11 speakers: 20.0 % at the centre" in facts
+    assert "within two steps 50.0 and 45.0 % (-5.0 points); cap 90.0 %." in facts
+    assert "W2P: of 60 phones 60 gain by the alignment, 0 lose." in facts
+    assert_legible(figure)
+
+
+def test_gain_of_models_that_predict_no_phone_is_said_in_words():
+    table = make_gain_tables(n=np.zeros(60, int))
+    for part in table.summary.values():
+        part["frames"] = 0
+    figure, facts = gain.plot_alignment_gain({"W2P": table}, MANNER, CORPUS)
+    assert facts == "No frame predicts a phone."
+    assert_legible(figure)
+
+
 # --- Silhouette ------------------------------------------------------------------------------
 
 
@@ -491,22 +547,15 @@ def test_percentile_of_the_largest_change(changes, expected):
     assert silhouette.percentile_of_largest_change(tables, 4, 5)[0] == expected
 
 
-def test_best_percentile_of_a_layer():
-    table = planted([np.nan] * 4, [0.1, 0.4, np.nan, 0.4])
-    assert silhouette.best_percentile(table, 5) == (90, 0.4)
-    assert silhouette.best_percentile(table, 4)[0] is None
-    assert silhouette.best_percentile(table, 9)[0] is None
-
-
 @pytest.mark.parametrize("layers", [13, 7])
 def test_silhouette_over_layers(layers):
     scores = np.random.default_rng(0).uniform(-0.1, 0.4, (layers, 4))
     scores[3, 1] = np.nan
-    tables = {
-        model: silhouette.score_table(make_layers("abcdef", scores))
+    layered = {
+        model: make_layers("abcdef", scores)
         for model in ("W2L", "W2L_TL_frozen", "W2L_TL_finetuned")
     }
-    figure, facts = silhouette.plot_silhouette_models(tables, 5, "annotated phones", CORPUS)
+    figure, facts = silhouette.plot_silhouette_models(layered, 5, "annotated phones", CORPUS)
     titles = [ax.get_title() for ax in figure.axes]
     expected = [f"{style.ordinal(percentile)} percentile" for percentile in PERCENTILES]
     assert titles == [*expected, "Mean over percentiles"]
@@ -515,9 +564,9 @@ def test_silhouette_over_layers(layers):
         assert len(ax.get_xticks()) == layers
     drawn = figure.axes[1].lines[0].get_ydata()
     assert np.allclose(drawn, scores[:, 1], equal_nan=True)
-    assert "W2L 1 of" in facts
+    assert "W2L 1 of" in facts and "W2L: 6 groups of 300 frames" in facts
     assert_legible(figure)
-    both = {"predicted": tables["W2L"], "annotated": tables["W2L_TL_frozen"]}
+    both = {"predicted": layered["W2L"], "annotated": layered["W2L_TL_frozen"]}
     figure, facts = silhouette.plot_silhouette_groupings(both, "W2L", CORPUS)
     assert f"predicted letters {np.nanmax(scores):.2f}" in facts
     assert_legible(figure)
@@ -525,11 +574,34 @@ def test_silhouette_over_layers(layers):
 
 def test_silhouette_of_a_grouping_without_clusters():
     both = {
-        "predicted": silhouette.score_table({}),
-        "annotated": silhouette.score_table(make_layers("abc", [[np.nan] * 4] * 3)),
+        "predicted": {},
+        "annotated": make_layers("abc", [[np.nan] * 4] * 3),
     }
     figure, facts = silhouette.plot_silhouette_groupings(both, "W2L", CORPUS)
     assert "none is defined" in facts
+    assert_legible(figure)
+
+
+def test_naps_beside_snaps():
+    snaps = make_layers("abcdef", [[0.1] * 4, [0.2, 0.4, np.nan, 0.3], [0.5] * 4, [0.0] * 4])
+    naps = make_layers("abcdef", [[0.9] * 4, [0.4] * 4, [0.2] * 4, [np.nan] * 4])
+    del naps["input"]
+    scores = silhouette.profile_scores(snaps, naps)
+    assert scores["SNAP"].tolist() == pytest.approx([0.1, 0.3, 0.5, 0.0])
+    assert scores.index.tolist() == [0, 1, 2, 3]
+    assert scores["NAP"].tolist() == pytest.approx([np.nan, 0.4, 0.2, np.nan], nan_ok=True)
+    models = ["W2L", "W2L_TL_frozen", "W2L_TL_finetuned", "W2P", "W2P_shallow"]
+    keys = [("W2L", "predicted"), *((model, "annotated") for model in models)]
+    both = {"SNAP": snaps, "NAP": naps}
+    figure, facts = silhouette.plot_silhouette_naps(dict.fromkeys(keys, both), CORPUS)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:2] == ["W2L, letters", "W2L, phones"]
+    snap_line, nap_line = figure.axes[0].lines[:2]
+    assert snap_line.get_ydata().tolist() == pytest.approx([0.1, 0.3, 0.5, 0.0])
+    assert np.isnan(nap_line.get_ydata()[0])
+    # Layers 1 and 2 have both: -0.1 and +0.3.
+    assert "A, W2L, 6 groups of 300 frames: SNAPs score higher in 1 of 2 layers" in facts
+    assert "on average by +0.10" in facts
     assert_legible(figure)
 
 
@@ -556,7 +628,7 @@ def test_tree_keeps_clusters_together_and_colours_merges_below_the_cut():
 
 def test_single_groups_are_grey():
     points = np.array([[0.0], [0.1], [0.2], [9.0]])[:, None]
-    clustering = cluster_profiles(list("abcd"), points, percentiles=(60,))
+    clustering = cluster_profiles(list("abcd"), np.ones(4, int), points, (60,))
     tree = clusters.lay_out_tree(view_of(clustering, 60, {}))
     colours = clusters.cluster_colours(tree)
     alone = [tree.cluster[place] for place, leaf in enumerate(tree.leaves) if leaf == 3]
@@ -659,6 +731,25 @@ def test_method_figure():
     labels = labels_of(figure)
     assert {"Frequency (kHz)", "Time from centre (s)", "Time from alignment (s)"} <= labels
     assert {"ln power", "logit", "Feature map"} <= labels
+    assert_legible(figure)
+
+
+@pytest.mark.parametrize(
+    ("pool", "importance", "title", "unit"),
+    [
+        ("signed", "shifted", "|pooled saliency|\n\u00d7 power above the floor", "logit"),
+        ("absolute", "product", "pooled |saliency|\n\u00d7 ln power", "logit"),
+        ("none", "saliency", "|saliency|", "\u2202 logit / \u2202 ln power"),
+    ],
+)
+def test_method_figure_names_the_importance_that_was_used(pool, importance, title, unit):
+    figure, _ = method.plot_method(
+        make_example(), [], None, 0, MEL_HZ, "W2L", CORPUS, pool, importance
+    )
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles[2] == f"Importance: {title}"
+    bars = [ax.get_xlabel() for ax in figure.axes if not ax.get_title()]
+    assert bars[2] == unit
     assert_legible(figure)
 
 

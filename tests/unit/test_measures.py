@@ -78,17 +78,17 @@ def test_place_counts_larger_values():
     assert measures.place(np.array([3.0, 1.0, 3.0, 2.0]), 0) == 1
 
 
-def test_scores_leave_out_undefined_percentiles():
+def test_undefined_scores_are_not_testable():
     found = clustering("ab", [np.nan, 0.2, 0.4, 0.4])
-    assert measures.mean_score(found) == pytest.approx(1 / 3)
-    assert measures.best_row(found) == 2
+    assert measures.defined_mean(found) == pytest.approx(1 / 3)
+    assert measures.defined_best(found) == 2
     assert measures.score_at(found, 90) == 0.2
     with pytest.raises(NotTestable, match="undefined at percentile 87"):
         measures.score_at(found, 87)
     with pytest.raises(NotTestable, match="not cut at percentile 95"):
         measures.score_at(found, 95)
     nothing = dataclasses.replace(found, silhouette=np.full(4, np.nan))
-    for measured in (measures.mean_score, measures.best_row):
+    for measured in (measures.defined_mean, measures.defined_best):
         with pytest.raises(NotTestable, match="every percentile"):
             measured(nothing)
 

@@ -1,6 +1,7 @@
 """Tables against hand-made networks and numbers."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -105,25 +106,30 @@ def test_errors_join_models_and_seeds():
 
 
 def alignment(summary):
-    return AlignmentTables([], [], np.zeros(0), None, None, None, None, None, summary)
+    names = ("centre", "centre_pm2", "aligned", "aligned_pm2", "offset_ms", "cap")
+    of_part = {name: 0.01 * k for k, name in enumerate(names)} | {"speakers": 3}
+    errors = {part: dict(of_part) for part in summary}
+    return AlignmentTables([], [], np.zeros(0), None, None, None, None, None, summary, errors)
 
 
 def test_alignment_has_a_row_for_each_part_and_none_for_letters():
     values = {"frames": 4, "centre": 0.25, "centre_pm2": 0.5, "aligned": 0.5, "aligned_pm2": 0.75}
     values |= {"offset_ms": 16.0, "cap": 1.0, "blanks": 0.5}
     table = tables.tabulate_alignment(
-        {("W2P", 3): alignment({"all": values, "test": values}), ("W2L", 3): alignment({})}
+        {("W2P", 3): alignment({"test": values, "all": values}), ("W2L", 3): alignment({})}
     )
     assert list(table) == [
         *("model", "seed", "part", "frames", "centre", "centre_pm2"),
-        *("aligned", "aligned_pm2", "offset_ms", "cap"),
+        *("aligned", "aligned_pm2", "offset_ms", "cap", "speakers", "centre_se"),
+        *("centre_pm2_se", "aligned_se", "aligned_pm2_se", "offset_ms_se", "cap_se"),
     ]
-    row = ["W2P", 3, "all", 4, 0.25, 0.5, 0.5, 0.75, 16.0, 1.0]
+    row = ["W2P", 3, "all", 4, 0.25, 0.5, 0.5, 0.75, 16.0, 1.0, 3]
+    row += [0.0, 0.01, 0.02, 0.03, 0.04, 0.05]
     assert table.values.tolist() == [row, [*row[:2], "test", *row[3:]]]
 
 
 def test_alignment_without_phone_models_keeps_its_columns():
-    assert list(tables.tabulate_alignment({})) == tables.ALIGNMENT_COLUMNS
+    assert list(tables.tabulate_alignment({}))[:11] == tables.ALIGNMENT_COLUMNS
 
 
 def test_markdown_escapes_and_rounds():
@@ -138,10 +144,35 @@ def test_markdown_escapes_and_rounds():
     )
 
 
+def test_a_page_escapes_and_aligns():
+    table = pd.DataFrame({"of_name": ["a<b", "x" * 60], "share": [0.123456, np.nan]})
+    page = tables.page(table)
+    ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    assert '<th class="text">of name</th><th class="number">share</th>' in page
+    assert '<td class="text">a&lt;b</td><td class="number">0.1235</td>' in page
+    assert '<td class="number"></td>' in page
+    assert "<tbody>\n</tbody>" in tables.page(table.iloc[:0])
+    assert 'td class="prose"' in tables.page(pd.DataFrame({"statement": ["word " * 40]}))
+    # Nothing is fetched from anywhere.
+    assert "http" not in page and "<script" not in page
+
+
+def test_frames_of_every_model_and_grouping():
+    attributes = {"model": "W2L", "seed": "0", "grouping": "predicted", "frames": 50, "blanks": 20}
+    some = (attributes | {"absent": [" ", "q"]}, ["a", "'", "b"], np.array([9, 4, 11]))
+    none = (attributes | {"grouping": "annotated", "absent": ["aa"]}, [], np.array([], int))
+    table = tables.tabulate_frames([some, none])
+    assert table.values.tolist() == [
+        ["W2L", 0, "predicted", 50, 20, 24, 3, "apostrophe (4)", "b (11)", "space q"],
+        ["W2L", 0, "annotated", 50, 20, 0, 0, "", "", "aa"],
+    ]
+
+
 def test_a_written_table_reads_back(tmp_path):
     table = pd.DataFrame({"model": ["W2L"], "seed": [0], "value": [1 / 3]})
-    tsv, md = tmp_path / "t.tsv", tmp_path / "t.md"
-    tables.write_table(table, tsv, md)
+    tsv, md, page = tmp_path / "t.tsv", tmp_path / "t.md", tmp_path / "t.html"
+    tables.write_table(table, tsv, md, page)
+    assert page.read_text(encoding="utf-8") == tables.page(table)
     assert tsv.read_bytes() == b"model\tseed\tvalue\nW2L\t0\t0.333333\n"
     assert (
         md.read_text() == "| model | seed | value |\n| --- | ---: | ---: |\n| W2L | 0 | 0.3333 |\n"

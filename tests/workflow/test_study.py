@@ -27,6 +27,7 @@ from study_copy import COPIED, StudyCopy
 
 from snaps.frames import frame_index
 from snaps.profiles import open_profiles
+from snaps.settings import hash_settings
 
 STUDY = "small"
 EPOCHS = {"W2L": 30, "W2P": 30, "W2P_shallow": 30, "W2L_TL_frozen": 15, "W2L_TL_finetuned": 3}
@@ -46,9 +47,10 @@ FIGURES = [
     *("fig07_clusters_transfer", "fig08_silhouette_groupings", "fig09_clustermaps_groupings"),
     *("fig10_clusters_groupings", "figA1_contingency_W2P", "figA2_contingency_W2P_shallow"),
     *("figA3_contingency_W2L", "figA4_snaps_phones_1", "figA5_snaps_phones_2"),
-    "figA6_snaps_letters",
+    *("figA6_snaps_letters", "figS1_silhouette_naps", "figS2_alignment_gain"),
 ]
-TABLES = ["tab1_architectures", "tab2_models", "errors", "alignment", "claims"]
+TABLES = ["tab1_architectures", "tab2_models", "readings", "frames", "errors", "alignment"]
+TABLES += ["claims"]
 # What any other setting than before leads to, for it is recorded and reported.
 RECORDED = {"record_settings": 1, "write_report": 1, "study": 1}
 # What is drawn from clusterings.
@@ -56,6 +58,7 @@ FROM_CLUSTERS = [
     "write_explorer",
     *("plot_silhouette_models", "plot_clustermaps_transfer", "plot_clusters_transfer"),
     *("plot_silhouette_groupings", "plot_clustermaps_groupings", "plot_clusters_groupings"),
+    "plot_silhouette_naps",
 ]
 
 
@@ -221,8 +224,9 @@ def test_what_is_only_needed_on_the_way_is_gone(study, results):
     assert left == {*COPIED, f"{STUDY}.yaml", "results", ".snakemake"}
     left = {path.name for path in results.iterdir()}
     assert left == {
-        *("settings.yaml", "corpus", "features", "models", "frames", "profiles", "alignment"),
-        *("clusters", "figures", "tables", "logs", "benchmarks", "report.zip", "explorer.html"),
+        *("settings.yaml", "provenance.txt", "corpus", "features", "models", "frames"),
+        *("profiles", "alignment", "clusters", "figures", "tables", "logs", "benchmarks"),
+        *("report.zip", "explorer.html"),
     }
     assert [path for path in results.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
 
@@ -317,13 +321,20 @@ def test_clusterings(results, model):
         groups = texts(path, "input/groups")
         assert len(groups) >= 3 and not {" ", "'"} & set(groups)
         for layer in layer_names(model):
-            assert found[f"{layer}/distance"] == ((len(groups), len(groups)), "f8")
-            assert found[f"{layer}/linkage"] == ((len(groups) - 1, 4), "f8")
-            assert found[f"{layer}/labels"][0] == (4, len(groups))
+            for root in ("", "nap/") if layer != "input" else ("",):
+                assert found[f"{root}{layer}/count"] == ((len(groups),), "i8")
+                assert found[f"{root}{layer}/distance"] == ((len(groups), len(groups)), "f8")
+                assert found[f"{root}{layer}/linkage"] == ((len(groups) - 1, 4), "f8")
+                assert found[f"{root}{layer}/labels"][0] == (4, len(groups))
+        assert "nap/input/distance" not in found
     scores = read_table(folder / "silhouette.tsv")
-    assert list(scores) == ["grouping", "layer", "percentile", "clusters", "silhouette"]
-    keys = list(zip(scores["grouping"], scores["layer"], scores["percentile"], strict=True))
-    assert sorted(keys) == sorted(product(GROUPINGS, layer_names(model), (87, 90, 93, 96)))
+    columns = ["grouping", "profile", "layer", "percentile", "clusters", "silhouette"]
+    assert list(scores) == columns
+    keys = scores[columns[:4]].itertuples(index=False, name=None)
+    profiles = [("SNAP", layer) for layer in layer_names(model)]
+    profiles += [("NAP", layer) for layer in layer_names(model)[1:]]
+    expected = product(GROUPINGS, profiles, (87, 90, 93, 96))
+    assert sorted(keys) == sorted((g, *profile, p) for g, profile, p in expected)
     assert scores["silhouette"].dropna().between(-1, 1).all()
 
 
@@ -334,10 +345,11 @@ def test_every_figure_is_there_as_pdf_and_png(results):
     assert {path.stem for path in (results / "figures").iterdir()} == set(FIGURES)
 
 
-def test_every_table_is_there_as_tsv_and_markdown(results):
+def test_every_table_is_there_as_tsv_markdown_and_page(results):
     columns = {
         "errors": "model seed part metric value",
-        "alignment": "model seed part frames centre centre_pm2 aligned aligned_pm2 offset_ms cap",
+        "alignment": "model seed part frames centre centre_pm2 aligned aligned_pm2 offset_ms cap "
+        "speakers centre_se centre_pm2_se aligned_se aligned_pm2_se offset_ms_se cap_se",
         "claims": "id claim paper ours low high verdict statement",
     }
     for name in TABLES:
@@ -346,6 +358,8 @@ def test_every_table_is_there_as_tsv_and_markdown(results):
         rows = (results / "tables" / f"{name}.md").read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(table) + 2
         assert {row.count(" | ") for row in rows} == {len(table.columns) - 1}
+        page = (results / "tables" / f"{name}.html").read_text(encoding="utf-8")
+        assert page.count("<tr>") == len(table) + 1
 
 
 def test_every_claim_has_a_verdict_and_none_is_called_reproduced(results):
@@ -383,6 +397,9 @@ def test_the_settings_are_recorded(results):
     assert record["config"]["training"]["epochs"] == EPOCHS
     assert record["config"]["training"]["gradient_clip"] == 1.0
     assert {"torch", "numpy", "snakemake"} <= set(record["packages"])
+    assert record["config_hash"] == hash_settings(record["config"])
+    provenance = (results / "provenance.txt").read_text(encoding="utf-8")
+    assert f"Settings: {record['config_hash']}." in provenance
 
 
 def test_every_job_has_a_log_that_says_something(study, results):
@@ -400,10 +417,12 @@ def test_the_report_holds_figures_tables_and_captions(results):
     with zipfile.ZipFile(results / "report.zip") as file:
         names = [name.split("/")[-1] for name in file.namelist()]
         page = file.read("report/report.html").decode()
-    expected = [f"{name}.png" for name in FIGURES] + [f"{name}.tsv" for name in TABLES]
-    assert sorted(names) == sorted([*expected, "explorer.html", "report.html"])
-    # Every caption names the corpus.
-    assert page.count("Corpus: small embedded corpus") >= len(FIGURES)
+    expected = [f"{name}.png" for name in FIGURES] + [f"{name}.html" for name in TABLES]
+    assert sorted(names) == sorted([*expected, "report.html"])
+    # Every caption names the corpus, the seed and the settings.
+    provenance = (results / "provenance.txt").read_text(encoding="utf-8").strip()
+    assert provenance.startswith("Corpus: small embedded corpus. Seed: 0. Settings: ")
+    assert page.count(provenance) == len(FIGURES) + len(TABLES)
 
 
 # What happens when it is run again
@@ -455,7 +474,8 @@ def test_editing_a_module_reruns_the_stages_that_use_it(study):
 
 def test_other_percentiles_rerun_clusterings_and_what_follows(study, tmp_path):
     scheduled = rerun_with(study, tmp_path, clusters={"percentiles": [50, 90]})
-    expected = {"cluster_profiles": 5, "compare_to_paper": 1} | RECORDED
+    tables = {"compare_to_paper": 1, "write_readings_table": 1}
+    expected = {"cluster_profiles": 5} | tables | RECORDED
     assert scheduled == expected | dict.fromkeys(FROM_CLUSTERS, 1)
 
 

@@ -1,5 +1,5 @@
 # Reads the profiles of both groupings; writes clusters/<model>/s<seed>: distances, linkage, clusters
-# at each percentile and their Silhouette scores (paper 4.3.3, 5.3, 5.4).
+# at each percentile and their Silhouette scores, of SNAPs and of NAPs (paper 3.2, 4.3.3, 5.3, 5.4).
 # Used by: paper.
 rule cluster_profiles:
     input:
@@ -22,7 +22,7 @@ rule cluster_profiles:
         percentiles=config["clusters"]["percentiles"],
         exclude=config["clusters"]["exclude"],
     message:
-        "Clustering the SNAPs of {wildcards.model}, seed {wildcards.seed}"
+        "Clustering the profiles of {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/cluster_profiles.py"
 

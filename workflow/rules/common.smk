@@ -15,6 +15,24 @@ SHARDS = [
 ]
 GROUPINGS = ["predicted", "annotated"]
 
+# Models of the paper's experiments (Table 2): alignment evaluation, representational similarity.
+AE_MODELS = ["W2P", "W2P_shallow"]
+RS_MODELS = ["W2L", "W2L_TL_frozen", "W2L_TL_finetuned"]
+NAP_SHOWN = [["W2L", "predicted"], *([model, "annotated"] for model in RS_MODELS + AE_MODELS)]
+# The last layer that the transfer models take over (paper 4.2): 5.
+TRANSITION = config["models"]["W2L_TL_frozen"]["transferred"]
+
+# The report reads like the paper; in brackets the paper's sections.
+SECTIONS = {
+    "method": "1 Method, data, models (3, 4)",
+    "alignment": "2 Alignment evaluation (5.1)",
+    "snaps": "3 Per-layer SNAPs (5.2)",
+    "similarity": "4 Representational similarity (5.3)",
+    "letters": "5 Letters and phonemes in W2L (5.4)",
+    "appendix": "6 Appendix (A)",
+    "claims": "7 The paper's claims",
+}
+
 LIBRARY = Path(os.path.relpath(Path(str(workflow.current_basedir)).parent)) / "snaps"
 PHONES = LIBRARY.parent.parent / "config" / "phones.tsv"
 
@@ -84,24 +102,36 @@ def parent_weights(wildcards):
     return f"<results>/models/{parent}/s{wildcards.seed}/weights.safetensors" if parent else []
 
 
-def frame_parts(wildcards):
-    """Frames of all shards of a model, in order."""
-    return expand(
-        "<results>/frames/{model}/s{seed}/{shard}.h5",
-        model=wildcards.model,
-        seed=wildcards.seed,
-        shard=SHARDS,
+def report_page(name, section, item, shows, caption):
+    """A result in the report: its section, "Figure 2" or the like, a line on it, its caption."""
+    # The report sorts by text; a second space, which no browser shows, sets 2 before 10.
+    kind, number = item.split()
+    return report(
+        name,
+        caption=f"../report/{caption}.rst",
+        category=SECTIONS[section],
+        labels={"result": f"{kind} {number:>2}", "shows": shows},
     )
 
 
-def sum_parts(wildcards):
-    """Group sums of all shards of a model, in order."""
-    return expand(
-        "<results>/sums/{model}/s{seed}/{shard}.h5",
-        model=wildcards.model,
-        seed=wildcards.seed,
-        shard=SHARDS,
-    )
+def figure_files(name, section, item, shows, caption=None):
+    """Outputs of a rule that draws a figure; the facts are what only the data can tell."""
+    path = f"<results>/figures/{name}"
+    return {
+        "pdf": f"{path}.pdf",
+        "png": report_page(f"{path}.png", section, item, shows, caption or name),
+        "facts": f"{path}.txt",
+    }
+
+
+def table_files(name, section, item, shows):
+    """Outputs of a rule that writes a table; the report shows the page."""
+    path = f"<results>/tables/{name}"
+    return {
+        "tsv": f"{path}.tsv",
+        "md": f"{path}.md",
+        "html": report_page(f"{path}.html", section, item, shows, name),
+    }
 
 
 def check_dumps():

@@ -40,15 +40,7 @@ rule write_explorer:
         phones=PHONES,
         citation=LIBRARY.parent.parent / "CITATION.cff",
     output:
-        page=report(
-            "<results>/explorer.html",
-            caption="../report/explorer.rst",
-            category="Explorer",
-            labels={
-                "page": "explorer",
-                "shows": "Maps, trees and scores of every group and layer",
-            },
-        ),
+        page="<results>/explorer.html",
     log:
         "<logs>/write_explorer.log",
     conda:

@@ -115,7 +115,7 @@ else:
 rule merge_frames:
     input:
         code=library("snaps.joblog", "snaps.introspection.dumps"),
-        parts=frame_parts,
+        parts=expand("<results>/frames/{{model}}/s{{seed}}/{shard}.h5", shard=SHARDS),
     output:
         frames="<results>/frames/{model}/s{seed}.h5",
     log:

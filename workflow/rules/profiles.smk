@@ -5,7 +5,7 @@ rule compute_profiles:
     input:
         code=library("snaps.joblog", "snaps.profiles", "snaps.introspection.dumps"),
         frames="<results>/frames/{model}/s{seed}.h5",
-        sums=sum_parts,
+        sums=expand("<results>/sums/{{model}}/s{{seed}}/{shard}.h5", shard=SHARDS),
     output:
         profiles="<results>/profiles/{model}/s{seed}/{grouping}.h5",
     log:

@@ -1,22 +1,21 @@
-# Reads config/models.yaml, error rates, alignment tables, clusters, profiles; writes tables/: the
-# paper's Tables 1 and 2, error rates, alignment, and a verdict on each of its claims.
+# Reads config/models.yaml, config/readings.tsv, error rates, alignment tables, profiles; writes
+# tables/: the paper's Tables 1 and 2, readings, frames and groups, error rates, alignment.
 # Used by: study.
 PHONE_MODELS = [model for model in MODELS if config["models"][model]["output"] == "phones"]
-CLAIMS_ALIGNED = ["W2L", *AE_MODELS]
-PAPER_VALUES = PHONES.with_name("paper_values.tsv")
+READINGS = PHONES.with_name("readings.tsv")
+DEFAULTS = PHONES.with_name("config.yaml")
 
 
 rule write_architectures_table:
     input:
         code=library("snaps.joblog", "snaps.tables"),
     output:
-        tsv=report(
-            "<results>/tables/tab1_architectures.tsv",
-            caption="../report/tab1_architectures.rst",
-            category="Tables",
-            labels={"table": "1", "shows": "Convolutions of the networks"},
+        **table_files(
+            "tab1_architectures",
+            section="method",
+            item="Table 1",
+            shows="Convolutions of the networks",
         ),
-        md="<results>/tables/tab1_architectures.md",
     log:
         "<logs>/write_architectures_table.log",
     conda:
@@ -38,13 +37,12 @@ rule write_models_table:
     input:
         code=library("snaps.joblog", "snaps.tables"),
     output:
-        tsv=report(
-            "<results>/tables/tab2_models.tsv",
-            caption="../report/tab2_models.rst",
-            category="Tables",
-            labels={"table": "2", "shows": "The networks and what they are used for"},
+        **table_files(
+            "tab2_models",
+            section="method",
+            item="Table 2",
+            shows="The networks and what they are used for",
         ),
-        md="<results>/tables/tab2_models.md",
     log:
         "<logs>/write_models_table.log",
     conda:
@@ -61,6 +59,70 @@ rule write_models_table:
         "../scripts/write_models_table.py"
 
 
+rule write_readings_table:
+    input:
+        code=library("snaps.joblog", "snaps.tables", "snaps.settings"),
+        readings=READINGS,
+        defaults=DEFAULTS,
+    output:
+        **table_files(
+            "readings",
+            section="method",
+            item="Table readings",
+            shows="How the paper was read where it leaves a choice",
+        ),
+    log:
+        "<logs>/write_readings_table.log",
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        settings={
+            "corpus": {"sa": config["corpus"]["sa"]},
+            "networks": {"block_order": config["networks"]["block_order"]},
+            "alignment": config["alignment"],
+            "profiles": config["profiles"],
+            "clusters": config["clusters"],
+        },
+    message:
+        "Table of readings"
+    script:
+        "../scripts/write_readings_table.py"
+
+
+rule write_frames_table:
+    input:
+        code=library("snaps.joblog", "snaps.tables", "snaps.profiles"),
+        profiles=expand(
+            rules.compute_profiles.output.profiles,
+            model=MODELS,
+            seed=config["seeds"],
+            grouping=GROUPINGS,
+        ),
+    output:
+        **table_files(
+            "frames",
+            section="method",
+            item="Table frames",
+            shows="Frames, blanks and groups of every network",
+        ),
+    log:
+        "<logs>/write_frames_table.log",
+    conda:
+        "../../envs/study.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    message:
+        "Table of frames and groups"
+    script:
+        "../scripts/write_frames_table.py"
+
+
 rule write_errors_table:
     input:
         code=library("snaps.joblog", "snaps.tables"),
@@ -68,13 +130,12 @@ rule write_errors_table:
             "<results>/models/{model}/s{seed}/metrics.tsv", model=MODELS, seed=config["seeds"]
         ),
     output:
-        tsv=report(
-            "<results>/tables/errors.tsv",
-            caption="../report/errors.rst",
-            category="Tables",
-            labels={"table": "errors", "shows": "Error rates of the networks"},
+        **table_files(
+            "errors",
+            section="method",
+            item="Table errors",
+            shows="Error rates of the networks",
         ),
-        md="<results>/tables/errors.md",
     log:
         "<logs>/write_errors_table.log",
     conda:
@@ -99,13 +160,12 @@ rule write_alignment_table:
             "<results>/alignment/{model}/s{seed}.h5", model=PHONE_MODELS, seed=config["seeds"]
         ),
     output:
-        tsv=report(
-            "<results>/tables/alignment.tsv",
-            caption="../report/alignment.rst",
-            category="Tables",
-            labels={"table": "alignment", "shows": "Accuracy of the alignment"},
+        **table_files(
+            "alignment",
+            section="alignment",
+            item="Table accuracy",
+            shows="Accuracy of the alignment, and its errors over speakers",
         ),
-        md="<results>/tables/alignment.md",
     log:
         "<logs>/write_alignment_table.log",
     conda:
@@ -121,60 +181,3 @@ rule write_alignment_table:
         "Table of alignment accuracy"
     script:
         "../scripts/write_alignment_table.py"
-
-
-rule compare_to_paper:
-    input:
-        code=library("snaps.joblog", "snaps.tables", "snaps.claims", "snaps.phones"),
-        values=PAPER_VALUES,
-        phones=PHONES,
-        alignment=expand(
-            "<results>/alignment/{model}/s{seed}.h5", model=CLAIMS_ALIGNED, seed=config["seeds"]
-        ),
-        clusters=expand(
-            "<results>/clusters/{model}/s{seed}/{grouping}.h5",
-            model=RS_MODELS,
-            seed=config["seeds"],
-            grouping=GROUPINGS,
-        ),
-        profiles=expand(
-            "<results>/profiles/{model}/s{seed}/{grouping}.h5",
-            model=RS_MODELS,
-            seed=config["seeds"],
-            grouping=GROUPINGS,
-        ),
-    output:
-        tsv=report(
-            "<results>/tables/claims.tsv",
-            caption="../report/claims.rst",
-            category="Tables",
-            labels={"table": "claims", "shows": "The paper's claims, held against this study"},
-        ),
-        md="<results>/tables/claims.md",
-    log:
-        "<logs>/compare_to_paper.log",
-    conda:
-        "../../envs/study.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    params:
-        aligned=CLAIMS_ALIGNED,
-        clustered=RS_MODELS,
-        groupings=GROUPINGS,
-        seeds=config["seeds"],
-        corpus=config["corpus"]["name"],
-    message:
-        "Holding the study against the paper's claims"
-    script:
-        "../scripts/compare_to_paper.py"
-
-
-rule tables:
-    input:
-        rules.write_architectures_table.output,
-        rules.write_models_table.output,
-        rules.write_errors_table.output,
-        rules.write_alignment_table.output,
-        rules.compare_to_paper.output,

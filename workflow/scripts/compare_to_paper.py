@@ -21,4 +21,4 @@ with job(snakemake.log[0]) as log:
         )
         with open_study(alignment, clusters, profiles, phones) as study:
             findings.append(measure(study))
-    write_table(compare(claims, findings, params.corpus), snakemake.output.tsv, snakemake.output.md)
+    write_table(compare(claims, findings, params.corpus), *snakemake.output)

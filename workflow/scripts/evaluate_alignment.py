@@ -1,6 +1,7 @@
 """Read frames and the annotation; write contingency tables and offsets of one model."""
 
 import numpy as np
+import pandas as pd
 
 from snaps.alignment_evaluation import (
     annotation_windows,
@@ -24,6 +25,8 @@ with job(snakemake.log[0]) as log, open_features(snakemake.input.features) as fe
             for index in np.unique(columns["utterance"])
         ]
     )
+    table = pd.read_csv(snakemake.input.utterances, sep="\t").set_index("utterance")
+    speaker = table.loc[list(features.utterances), "speaker"].to_numpy(str)
     train = split_indices(snakemake.input.utterances, features.utterances)["train"]
     tables = evaluate_alignment(
         windows,
@@ -32,6 +35,7 @@ with job(snakemake.log[0]) as log, open_features(snakemake.input.features) as fe
         load_network(snakemake.input.weights).units,
         list(features.phones),
         np.isin(columns["utterance"], train),
+        speaker[columns["utterance"]],
     )
     write_alignment(snakemake.output.tables, tables)
     tabulate_units(tables).to_csv(snakemake.output.units, sep="\t", index=False)

@@ -1,7 +1,7 @@
-"""Draw figure 9. Reads one model's clusterings by predicted letter and by annotated phone."""
+"""Draw figures 9 and 10. Reads one model's clusterings by predicted letter and annotated phone."""
 
 from snaps.clusters import read_clusters
-from snaps.figures.clusters import grouping_views, plot_clustermaps
+from snaps.figures.clusters import grouping_views, plot_clustermaps, plot_dendrograms
 from snaps.figures.style import save_figure
 from snaps.joblog import job
 from snaps.phones import read_phones
@@ -14,5 +14,10 @@ with job(snakemake.log[0]):
         params.transition,
         read_phones(snakemake.input.phones).manner,
     )
-    figure, facts = plot_clustermaps(views, params.corpus, shared=[(0, 1), (2, 3)])
+    if params.trees:
+        letters, phones, letters_out, phones_out = views
+        columns = [[letters, letters_out], [phones], [phones_out]]
+        figure, facts = plot_dendrograms(columns, params.corpus)
+    else:
+        figure, facts = plot_clustermaps(views, params.corpus, shared=[(0, 1), (2, 3)])
     save_figure(figure, f"{criterion} {facts}", *snakemake.output)

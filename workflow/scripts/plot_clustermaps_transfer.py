@@ -1,7 +1,7 @@
-"""Draw figure 6. Reads the clusterings of the transfer models and of W2L, by annotated phone."""
+"""Draw figures 6 and 7. Reads the clusterings of the transfer models and of W2L by phone."""
 
 from snaps.clusters import read_clusters
-from snaps.figures.clusters import plot_clustermaps, transfer_views
+from snaps.figures.clusters import plot_clustermaps, plot_dendrograms, transfer_views
 from snaps.figures.style import save_figure
 from snaps.joblog import job
 from snaps.phones import read_phones
@@ -12,5 +12,8 @@ with job(snakemake.log[0]):
     clusterings = {model: read_clusters(path) for model, path in models}
     manner = read_phones(snakemake.input.phones).manner
     views, criterion = transfer_views(clusterings, params.shown, params.transition, manner)
-    figure, facts = plot_clustermaps(views, params.corpus)
+    if params.trees:
+        figure, facts = plot_dendrograms([[view] for view in views], params.corpus)
+    else:
+        figure, facts = plot_clustermaps(views, params.corpus)
     save_figure(figure, f"{criterion} {facts}", *snakemake.output)

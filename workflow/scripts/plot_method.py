@@ -22,5 +22,6 @@ with job(snakemake.log[0]):
         layers = [layer_profile(profiles, group, name) for name in params.layers if group]
         count = int(profiles.count[profiles.groups.index(group)]) if group else 0
     hz = mel_frequencies()
-    drawn = plot_method(example, layers, group, count, hz, params.model, params.corpus)
+    reading = params.pool, params.importance
+    drawn = plot_method(example, layers, group, count, hz, params.model, params.corpus, *reading)
     save_figure(*drawn, *snakemake.output)

@@ -10,4 +10,4 @@ with job(snakemake.log[0]):
     keys = product(snakemake.params.models, snakemake.params.seeds)
     alignment = [read_alignment(path) for path in snakemake.input.alignment]
     table = tabulate_alignment(dict(zip(keys, alignment, strict=True)))
-    write_table(table, snakemake.output.tsv, snakemake.output.md)
+    write_table(table, *snakemake.output)

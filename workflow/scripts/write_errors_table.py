@@ -11,4 +11,4 @@ with job(snakemake.log[0]):
     keys = product(snakemake.params.models, snakemake.params.seeds)
     metrics = [pd.read_csv(path, sep="\t") for path in snakemake.input.metrics]
     table = tabulate_errors(dict(zip(keys, metrics, strict=True)))
-    write_table(table, snakemake.output.tsv, snakemake.output.md)
+    write_table(table, *snakemake.output)

@@ -5,4 +5,4 @@ from snaps.tables import tabulate_models, write_table
 
 with job(snakemake.log[0]):
     table = tabulate_models(snakemake.params.models)
-    write_table(table, snakemake.output.tsv, snakemake.output.md)
+    write_table(table, *snakemake.output)

@@ -1,4 +1,4 @@
-"""Write snakemake's own report of the figures, tables and the page that are there."""
+"""Write snakemake's own report of the figures and tables that are there."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ with job(snakemake.log[0]) as log, tempfile.NamedTemporaryFile("w", suffix=".yam
             *(sys.executable, "-m", "snakemake", "--snakefile", snakemake.params.snakefile),
             # The run that this job belongs to holds the lock; the report only reads.
             *("--nolock", "--configfile", settings.name),
-            *("--report", snakemake.output.report, "--", "figures", "tables", "explorer"),
+            *("--report", snakemake.output.report, "--", "figures", "tables"),
         ],
         capture_output=True,
         text=True,

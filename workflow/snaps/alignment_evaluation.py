@@ -1,11 +1,13 @@
 """Evaluation of the alignment step against the phone annotation (paper 4.3.1 and 5.1)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from snaps.features import SECONDS_PER_STEP
 from snaps.frames import FRAME_CENTRE, FRAME_STEPS
@@ -31,6 +33,8 @@ class AlignmentTables:
         steps of it, at the alignment step, within two steps of it; None for letters
     summary : for each part (all, train, test) frames, centre, centre_pm2, aligned, aligned_pm2,
         offset_ms, cap, blanks; empty for letters
+    errors : for each part speakers, their number, and the standard errors of the shares and of
+        offset_ms over speakers, see :func:`speaker_error`; empty for letters
     """
 
     predicted: list[str]
@@ -42,6 +46,7 @@ class AlignmentTables:
     offset_counts: np.ndarray | None
     within: np.ndarray | None
     summary: dict[str, dict[str, float]]
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def offset_to_phone(windows: np.ndarray, steps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -63,31 +68,89 @@ def offset_to_phone(windows: np.ndarray, steps: np.ndarray, wanted: np.ndarray) 
     return np.where(nearest == windows.shape[1], ABSENT, nearest.astype(np.int64))
 
 
-def summarise(offset: np.ndarray, centre_offset: np.ndarray, frames: int) -> dict[str, float]:
-    """Shares over the frames that predict a phone.
+def frame_values(
+    offset: np.ndarray, centre_offset: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What each frame adds to a quantity, and whether it counts: (n,) float and (n,) bool each.
 
     Parameters
     ----------
     offset, centre_offset : (n,) steps from the alignment step and from the centre, -1 for none
-    frames : all frames of the part, those that predict the blank or h# included
     """
     found = offset != ABSENT
-
-    def share(distance: np.ndarray, tolerance: int) -> float:
-        return float(np.mean(found & (distance <= tolerance))) if len(found) else float("nan")
-
-    return {
-        "frames": len(offset),
-        "centre": share(centre_offset, 0),
-        "centre_pm2": share(centre_offset, TOLERANCE_STEPS),
-        "aligned": share(offset, 0),
-        "aligned_pm2": share(offset, TOLERANCE_STEPS),
-        "offset_ms": float(offset[found].mean() * SECONDS_PER_STEP * 1000)
-        if found.any()
-        else np.nan,
-        "cap": float(found.mean()) if len(found) else float("nan"),
-        "blanks": (frames - len(offset)) / frames if frames else float("nan"),
+    every = np.ones(len(offset), bool)
+    shares = {
+        "centre": found & (centre_offset <= 0),
+        "centre_pm2": found & (centre_offset <= TOLERANCE_STEPS),
+        "aligned": found & (offset <= 0),
+        "aligned_pm2": found & (offset <= TOLERANCE_STEPS),
+        "cap": found,
     }
+    values = {name: (share.astype(float), every) for name, share in shares.items()}
+    milliseconds = np.where(found, offset, 0) * SECONDS_PER_STEP * 1000
+    return values | {"offset_ms": (milliseconds, found)}
+
+
+def summarise(offset: np.ndarray, centre_offset: np.ndarray, frames: int) -> dict[str, float]:
+    """Shares over the frames that predict a phone, and their mean offset.
+
+    Parameters
+    ----------
+    offset, centre_offset : as for :func:`frame_values`
+    frames : all frames of the part, those that predict the blank or h# included
+    """
+    means = {
+        name: float(values[counted].mean()) if counted.any() else float("nan")
+        for name, (values, counted) in frame_values(offset, centre_offset).items()
+    }
+    blanks = (frames - len(offset)) / frames if frames else float("nan")
+    return {"frames": len(offset), "blanks": blanks} | means
+
+
+def speaker_error(values: np.ndarray, counted: np.ndarray, speaker: np.ndarray) -> float:
+    """Standard error of a mean over frames, for speakers drawn anew: delete-one jackknife.
+
+    Frames of one speaker are anything but independent, so that speakers are left out whole.
+
+    Parameters
+    ----------
+    values, counted : (n,) as from :func:`frame_values`
+    speaker : (n,) whose frame it is
+
+    Returns
+    -------
+    NaN for fewer than two speakers. Efron and Tibshirani 1993, An Introduction to the Bootstrap,
+    chapter 11.
+    """
+    _, index = np.unique(speaker[counted], return_inverse=True)
+    frames = np.bincount(index).astype(float)
+    if len(frames) < 2:
+        return float("nan")
+    sums = np.bincount(index, values[counted])
+    means = (sums.sum() - sums) / (frames.sum() - frames)
+    return float(np.sqrt((len(means) - 1) * means.var()))
+
+
+def speaker_errors(
+    offset: np.ndarray, centre_offset: np.ndarray, speaker: np.ndarray
+) -> dict[str, float]:
+    """Number of speakers, and the standard error of each quantity of :func:`summarise`."""
+    errors = {
+        name: speaker_error(values, counted, speaker)
+        for name, (values, counted) in frame_values(offset, centre_offset).items()
+    }
+    return {"speakers": len(np.unique(speaker))} | errors
+
+
+def speaker_margins(errors: Mapping[str, float]) -> dict[str, float]:
+    """Half widths of the 95 % intervals over speakers, from what :func:`speaker_errors` gives.
+
+    Student's distribution with one degree of freedom less than there are speakers: few speakers
+    give wide intervals.
+    """
+    freedom = errors["speakers"] - 1
+    quantile = float(student.ppf(0.975, freedom)) if freedom > 0 else float("nan")
+    return {name: quantile * error for name, error in errors.items() if name != "speakers"}
 
 
 def annotation_windows(phone: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -102,6 +165,7 @@ def evaluate_alignment(
     units: list[str],
     phones: list[str],
     train: np.ndarray,
+    speaker: np.ndarray,
 ) -> AlignmentTables:
     """Compare the predicted unit with the annotation at the centre and at the alignment step.
 
@@ -113,6 +177,7 @@ def evaluate_alignment(
     units : output units, the blank first; offsets exist where all the others are phones
     phones : the annotation's symbols
     train : (frames,) bool, frames of the training part
+    speaker : (frames,) whose frame it is, names or numbers
     """
     annotated = [p for p in phones if p != "h#"] + ["h#"]
     column = np.array([annotated.index(p) for p in phones])
@@ -127,7 +192,7 @@ def evaluate_alignment(
         return table
 
     offset_steps = offset_counts = within = None
-    summary = {}
+    summary, errors = {}, {}
     if set(units[1:]) == set(phones):
         wanted = np.array([phones.index(name) for name in names])[unit]
         centre = np.full(len(steps), FRAME_CENTRE)
@@ -136,14 +201,16 @@ def evaluate_alignment(
         offset_steps, position = np.unique(offset, return_inverse=True)
         offset_counts = np.zeros((len(names), len(offset_steps)), np.int64)
         np.add.at(offset_counts, (unit, position), 1)
-        kept_train = train[kept]
+        kept_train, kept_speaker = train[kept], speaker[kept]
         for part, chosen, frames in (
             ("all", np.ones(len(kept_train), bool), len(predicted)),
             ("train", kept_train, int(train.sum())),
             ("test", ~kept_train, int((~train).sum())),
         ):
             if frames:
-                summary[part] = summarise(offset[chosen], centre_offset[chosen], frames)
+                mine = offset[chosen], centre_offset[chosen]
+                summary[part] = summarise(*mine, frames)
+                errors[part] = speaker_errors(*mine, kept_speaker[chosen])
         columns = ("centre", "centre_pm2", "aligned", "aligned_pm2")
         within = np.full((len(names), len(columns)), np.nan)
         for index in np.unique(unit):
@@ -159,6 +226,7 @@ def evaluate_alignment(
         offset_counts,
         within,
         summary,
+        errors,
     )
 
 
@@ -198,8 +266,9 @@ def write_alignment(path: str | Path, tables: AlignmentTables) -> None:
         for name in names:
             if getattr(tables, name) is not None:
                 file.create_dataset(name, data=getattr(tables, name))
-        for part, values in tables.summary.items():
-            file.create_group(f"summary/{part}").attrs.update(values)
+        for kind in ("summary", "errors"):
+            for part, values in getattr(tables, kind).items():
+                file.create_group(f"{kind}/{part}").attrs.update(values)
 
 
 def read_alignment(path: str | Path) -> AlignmentTables:
@@ -208,6 +277,12 @@ def read_alignment(path: str | Path) -> AlignmentTables:
 
         def array(name: str) -> np.ndarray | None:
             return file[name][:] if name in file else None
+
+        def attributes(kind: str) -> dict[str, dict[str, float]]:
+            return {
+                part: {key: value.item() for key, value in group.attrs.items()}
+                for part, group in file.get(kind, {}).items()
+            }
 
         return AlignmentTables(
             [name.decode() for name in file["predicted"][:]],
@@ -218,8 +293,6 @@ def read_alignment(path: str | Path) -> AlignmentTables:
             array("offset_steps"),
             array("offset_counts"),
             array("within"),
-            {
-                part: {key: value.item() for key, value in group.attrs.items()}
-                for part, group in file.get("summary", {}).items()
-            },
+            attributes("summary"),
+            attributes("errors"),
         )

@@ -130,7 +130,8 @@ def compare_claim(
 
     Parameters
     ----------
-    findings : of each seed; the first is judged, all give the range low to high
+    findings : of each seed; the first is judged, all give the range low to high; of one seed
+        the range is the 95 % interval over speakers, where the finding has one
     corpus : its name; numbers of any other than "TIMIT" are marked "other corpus"
     """
     other = corpus != "TIMIT"
@@ -148,22 +149,29 @@ def compare_claim(
     verdict = judge(claim, first)
     tested = [finding.numbers for finding in findings if isinstance(finding, Finding)]
 
-    def show(choose: Callable[[np.ndarray], float]) -> str:
-        return claim.label(
-            [
-                number.show(choose(np.array([values[number.quantity] for values in tested])))
-                for number in claim.expected
-            ]
-        )
+    def show(value: Callable[[Expectation], float]) -> str:
+        return claim.label([number.show(value(number)) for number in claim.expected])
 
-    ours = show(lambda values: values[0])
+    def bound(number: Expectation, sign: int) -> float:
+        if len(tested) > 1:
+            values = [found[number.quantity] for found in tested]
+            return min(values) if sign < 0 else max(values)
+        # Shares and distances, which alone have margins, are not negative.
+        end = first.numbers[number.quantity] + sign * first.margins[number.quantity]
+        return min(max(end, 0.0), 100.0) if number.unit == "%" else max(end, 0.0)
+
+    def end(sign: int) -> str:
+        known = first.margins and not np.isnan(list(first.margins.values())).any()
+        return show(lambda number: bound(number, sign)) + mark if len(tested) > 1 or known else ""
+
+    ours = show(lambda number: first.numbers[number.quantity])
     if claim.qualitative:
         ours = f"{'yes' if verdict == HOLDS else 'no'}: {ours}"
     accepted = claim.label([number.accepted() for number in claim.expected])
     return row | {
         "ours": ours + mark,
-        "low": show(np.min) + mark if len(tested) > 1 else "",
-        "high": show(np.max) + mark if len(tested) > 1 else "",
+        "low": end(-1),
+        "high": end(1),
         "verdict": verdict,
         "statement": f"{opening}{first.sentence} Accepted: {accepted}.",
     }
@@ -176,7 +184,7 @@ def compare(
 
     Returns
     -------
-    id, claim, paper, ours, low, high, verdict, statement; low and high are empty with one seed
+    id, claim, paper, ours, low, high, verdict, statement
     """
     return pd.DataFrame(
         [compare_claim(claim, [found[claim.id] for found in findings], corpus) for claim in claims]

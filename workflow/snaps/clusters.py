@@ -1,6 +1,10 @@
-"""Hierarchical clustering of SNAPs and its Silhouette score (paper 4.3.3, METHOD section 5)."""
+"""Hierarchical clustering of SNAPs and its Silhouette score (paper 4.3.3, METHOD section 5).
 
-from dataclasses import dataclass
+NAPs, the earlier profiles that SNAPs improve on, are clustered in the same way (paper 3.2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import h5py
@@ -13,6 +17,8 @@ from sklearn.metrics import silhouette_score
 from snaps.errors import StudyError
 
 PERCENTILES = (87, 90, 93, 96)
+# Where a file holds the clusterings of each kind of profile.
+PROFILE_ROOTS = {"SNAP": "/", "NAP": "/nap"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,8 @@ class Clustering:
     Attributes
     ----------
     groups : (G,) names
-    distance : (G, G) Euclidean distances of the flattened SNAPs
+    count : (G,) frames of each
+    distance : (G, G) Euclidean distances of the flattened profiles
     linkage : (G - 1, 4) complete linkage in optimal leaf order, as scipy's
     percentiles : (P,) percentiles of the merge heights
     cut : (P,) heights at these percentiles
@@ -31,6 +38,7 @@ class Clustering:
     """
 
     groups: list[str]
+    count: np.ndarray
     distance: np.ndarray
     linkage: np.ndarray
     percentiles: np.ndarray
@@ -40,14 +48,17 @@ class Clustering:
 
 
 def cluster_profiles(
-    groups: list[str], snaps: np.ndarray, percentiles: tuple[float, ...] = PERCENTILES
+    groups: Sequence[str],
+    count: np.ndarray,
+    profiles: np.ndarray,
+    percentiles: Sequence[float] = PERCENTILES,
 ) -> Clustering:
-    """Cluster SNAPs with complete linkage and cut the tree at percentiles of the merge heights.
+    """Cluster profiles with complete linkage and cut the tree at percentiles of the merge heights.
 
     Parameters
     ----------
-    groups : (G,) names, at least three
-    snaps : (G, steps, features)
+    groups, count : (G,) names, at least three, and frames of each
+    profiles : (G, steps, features) SNAPs or NAPs
     percentiles : of the merge heights; a merge at the cut's height or below is kept
 
     Returns
@@ -63,7 +74,7 @@ def cluster_profiles(
             f"only {len(groups)} groups have frames, a clustering needs three: the network may not "
             "have learned to predict anything but blanks; raise its training.epochs"
         )
-    condensed = pdist(snaps.reshape(len(groups), -1).astype(np.float64))
+    condensed = pdist(profiles.reshape(len(groups), -1).astype(np.float64))
     tree = linkage(condensed, method="complete", optimal_ordering=True)
     distance = squareform(condensed)
     cut = np.percentile(tree[:, 2], percentiles)
@@ -75,48 +86,68 @@ def cluster_profiles(
         for row in labels
     ]
     return Clustering(
-        list(groups), distance, tree, np.asarray(percentiles), cut, labels, np.asarray(scores)
+        list(groups),
+        np.asarray(count),
+        distance,
+        tree,
+        np.asarray(percentiles),
+        cut,
+        labels,
+        np.asarray(scores),
     )
 
 
-def write_clusters(path: str | Path, clusterings: dict[str, Clustering]) -> None:
-    """Write the clusterings of all layers of one grouping."""
+def mean_score(clustering: Clustering) -> float:
+    """Silhouette score averaged over the percentiles at which it is defined; NaN for none."""
+    defined = clustering.silhouette[~np.isnan(clustering.silhouette)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def best_row(clustering: Clustering) -> int | None:
+    """Row of the percentile with the highest Silhouette score, the first of equals, or None."""
+    if np.isnan(clustering.silhouette).all():
+        return None
+    return int(np.nanargmax(clustering.silhouette))
+
+
+def write_clusters(path: str | Path, clusterings: Mapping[str, Mapping[str, Clustering]]) -> None:
+    """Write the clusterings of one grouping: profile (SNAP, NAP), layer to its clustering."""
     with h5py.File(path, "w") as file:
-        file.attrs["layers"] = list(clusterings)
-        for layer, clustering in clusterings.items():
-            group = file.create_group(layer)
-            group.create_dataset("groups", data=clustering.groups, dtype=h5py.string_dtype())
-            for name in ("distance", "linkage", "percentiles", "cut", "labels", "silhouette"):
-                group.create_dataset(name, data=getattr(clustering, name))
+        for profile, layered in clusterings.items():
+            root = file.require_group(PROFILE_ROOTS[profile])
+            root.attrs["layers"] = list(layered)
+            for layer, clustering in layered.items():
+                group = root.create_group(layer)
+                group.create_dataset("groups", data=clustering.groups, dtype=h5py.string_dtype())
+                for field in fields(Clustering)[1:]:
+                    group.create_dataset(field.name, data=getattr(clustering, field.name))
 
 
-def read_clusters(path: str | Path) -> dict[str, Clustering]:
+def read_clusters(path: str | Path, profile: str = "SNAP") -> dict[str, Clustering]:
     """Read the clusterings of all layers, in the order of the layers."""
+    names = [field.name for field in fields(Clustering)[1:]]
     with h5py.File(path, "r") as file:
+        root = file[PROFILE_ROOTS[profile]]
         return {
             layer: Clustering(
-                [name.decode() for name in file[layer]["groups"][:]],
-                *(
-                    file[layer][name][:]
-                    for name in (
-                        "distance",
-                        "linkage",
-                        "percentiles",
-                        "cut",
-                        "labels",
-                        "silhouette",
-                    )
-                ),
+                [name.decode() for name in root[layer]["groups"][:]],
+                *(root[layer][name][:] for name in names),
             )
-            for layer in file.attrs["layers"]
+            for layer in root.attrs["layers"]
         }
 
 
-def tabulate_silhouette(grouping: str, clusterings: dict[str, Clustering]) -> pd.DataFrame:
-    """A row for each layer and percentile: grouping layer percentile clusters silhouette."""
+def tabulate_silhouette(
+    grouping: str, profile: str, clusterings: Mapping[str, Clustering]
+) -> pd.DataFrame:
+    """A row for each layer and percentile, with its number of clusters and Silhouette score.
+
+    Columns: grouping, profile (SNAP, NAP), layer, percentile, clusters, silhouette
+    """
     return pd.DataFrame(
         {
             "grouping": grouping,
+            "profile": profile,
             "layer": layer,
             "percentile": percentile,
             "clusters": len(np.unique(labels)),

@@ -6,7 +6,7 @@ A measure takes a :class:`Study` and returns a :class:`Finding`: named numbers a
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +14,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from sklearn.metrics import adjusted_rand_score, rand_score
 
-from snaps.alignment_evaluation import AlignmentTables, mean_offsets, read_alignment
-from snaps.clusters import Clustering, read_clusters
+from snaps.alignment_evaluation import (
+    AlignmentTables,
+    mean_offsets,
+    read_alignment,
+    speaker_margins,
+)
+from snaps.clusters import Clustering, best_row, mean_score, read_clusters
 from snaps.features import SECONDS_PER_STEP, mel_frequencies
 from snaps.frames import FRAME_HOP, FRAME_STEPS
 from snaps.phones import PhoneTable
@@ -45,10 +50,12 @@ class Finding:
     numbers : quantity to value, in the units of paper_values.tsv; NaN where what the claim speaks
         of is not there, which fails the claim
     sentence : the numbers in words
+    margins : half widths of the 95 % intervals over speakers, of the numbers that have one
     """
 
     numbers: dict[str, float]
     sentence: str
+    margins: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,18 +215,18 @@ def score_at(clustering: Clustering, percentile: float) -> float:
     return score
 
 
-def mean_score(clustering: Clustering) -> float:
-    """Silhouette score averaged over the percentiles at which it is defined."""
-    if np.isnan(clustering.silhouette).all():
+def defined_mean(clustering: Clustering) -> float:
+    """Mean Silhouette score; NotTestable where it is undefined at every percentile."""
+    if np.isnan(score := mean_score(clustering)):
         raise NotTestable("the Silhouette score is undefined at every percentile")
-    return float(np.nanmean(clustering.silhouette))
+    return score
 
 
-def best_row(clustering: Clustering) -> int:
-    """Row of the percentile with the highest Silhouette score, the lower one of equals."""
-    if np.isnan(clustering.silhouette).all():
+def defined_best(clustering: Clustering) -> int:
+    """Row of the best percentile; NotTestable where the score is undefined at every percentile."""
+    if (row := best_row(clustering)) is None:
         raise NotTestable("the Silhouette score is undefined at every percentile")
-    return int(np.nanargmax(clustering.silhouette))
+    return row
 
 
 def members(groups: Sequence[str], labels: np.ndarray) -> list[list[str]]:
@@ -254,9 +261,17 @@ def place(values: np.ndarray, index: int) -> int:
 # --- AE: evaluation of the alignment (paper 5.1) ------------------------------------------------
 
 
+def over_speakers(tables: AlignmentTables) -> dict[str, float]:
+    """Half widths of the 95 % intervals of the summary of all frames; NaN where there are none."""
+    unknown = dict.fromkeys(tables.summary["all"], float("nan"))
+    return unknown | (speaker_margins(tables.errors["all"]) if tables.errors else {})
+
+
 def alignment_accuracy(study: Study, model: str) -> Finding:
     """AE1, AE2: frames annotated as predicted, at the centre and at the alignment step."""
-    summary = study.phone_alignment(model).summary["all"]
+    tables = study.phone_alignment(model)
+    summary = tables.summary["all"]
+    margins = over_speakers(tables)
     centre, window, aligned, near = (
         100 * summary[key] for key in ("centre", "centre_pm2", "aligned", "aligned_pm2")
     )
@@ -265,29 +280,38 @@ def alignment_accuracy(study: Study, model: str) -> Finding:
         f"Of {summary['frames']:,.0f} frames of {model} that predict a phone, {centre:.1f} % are "
         f"annotated with it at the centre ({window:.1f} % within two steps of the centre), "
         f"{aligned:.1f} % at the alignment step, {near:.1f} % within two steps of it.",
+        {
+            "centre": 100 * margins["centre"],
+            "aligned": 100 * margins["aligned"],
+            "aligned +-2": 100 * margins["aligned_pm2"],
+        },
     )
 
 
 def mean_offset(study: Study) -> Finding:
     """AE3: mean alignment offset."""
-    offsets = {
-        model: study.phone_alignment(model).summary["all"]["offset_ms"]
-        for model in ("W2P_shallow", "W2P")
-    }
+    tables = {model: study.phone_alignment(model) for model in ("W2P_shallow", "W2P")}
+    offsets = {model: table.summary["all"]["offset_ms"] for model, table in tables.items()}
     if np.isnan(list(offsets.values())).any():
         raise NotTestable("no frame holds the phone that it predicts")
     said = ", ".join(f"{value:.0f} ms in {model}" for model, value in offsets.items())
-    return Finding(offsets, f"From the alignment step to the predicted phone: on average {said}.")
+    return Finding(
+        offsets,
+        f"From the alignment step to the predicted phone: on average {said}.",
+        {model: over_speakers(table)["offset_ms"] for model, table in tables.items()},
+    )
 
 
 def alignment_cap(study: Study) -> Finding:
     """AE4: frames that hold the phone they predict."""
-    caps = {
-        model: 100 * study.phone_alignment(model).summary["all"]["cap"]
-        for model in ("W2P_shallow", "W2P")
-    }
+    tables = {model: study.phone_alignment(model) for model in ("W2P_shallow", "W2P")}
+    caps = {model: 100 * table.summary["all"]["cap"] for model, table in tables.items()}
     said = ", ".join(f"{value:.1f} % of the frames of {model}" for model, value in caps.items())
-    return Finding(caps, f"The predicted phone is annotated somewhere in {said}.")
+    return Finding(
+        caps,
+        f"The predicted phone is annotated somewhere in {said}.",
+        {model: 100 * over_speakers(table)["cap"] for model, table in tables.items()},
+    )
 
 
 def phones_aligned(study: Study) -> Finding:
@@ -472,7 +496,7 @@ def mask_removes_padding(study: Study) -> Finding:
 
 def _phone_scores(study: Study, layer: str) -> dict[str, float]:
     return {
-        model: mean_score(study.clustering(model, "annotated", layer))
+        model: defined_mean(study.clustering(model, "annotated", layer))
         for model in ("W2L", *TRANSFER_MODELS)
     }
 
@@ -607,7 +631,7 @@ def distances_larger(study: Study) -> Finding:
 def _letters_and_phones(study: Study) -> tuple[list[str], np.ndarray, np.ndarray]:
     layers = study.layers("W2L", "predicted")
     letters, phones = (
-        np.array([mean_score(study.clustering("W2L", grouping, layer)) for layer in layers])
+        np.array([defined_mean(study.clustering("W2L", grouping, layer)) for layer in layers])
         for grouping in ("predicted", "annotated")
     )
     return layers, letters, phones
@@ -681,7 +705,7 @@ def letter_categories(study: Study) -> Finding:
         missing = [letter for letter in letters if letter not in clustering.groups]
         if missing:
             raise NotTestable(f"no frame of W2L predicts the {what} letter {', '.join(missing)}")
-    row = best_row(clustering)
+    row = defined_best(clustering)
     clusters = members(clustering.groups, clustering.labels[row])
     vowels = largest_of_category(clusters, LETTER_VOWELS, 0.5)
     sibilants = largest_of_category(clusters, LETTER_SIBILANTS, 0.5)
@@ -697,7 +721,7 @@ def letter_categories(study: Study) -> Finding:
 def phone_categories(study: Study) -> Finding:
     """LP5: clusters of nasals, fricatives, plosives and vowels in layer 5."""
     clustering = study.clustering("W2L", "annotated", "layer_05")
-    row = best_row(clustering)
+    row = defined_best(clustering)
     clusters = members(clustering.groups, clustering.labels[row])
     main = [cluster for cluster in clusters if len(cluster) >= MAIN_CLUSTER]
     found = {}

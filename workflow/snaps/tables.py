@@ -1,6 +1,7 @@
 """Tables of the study: networks (paper Tables 1 and 2), error rates, alignment."""
 
-from collections.abc import Mapping
+import html
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from numbers import Real
 from pathlib import Path
@@ -12,8 +13,42 @@ from snaps.alignment_evaluation import AlignmentTables
 ERROR_COLUMNS = ["model", "seed", "part", "metric", "value"]
 ALIGNMENT_COLUMNS = [
     *("model", "seed", "part", "frames", "centre", "centre_pm2"),
-    *("aligned", "aligned_pm2", "offset_ms", "cap"),
+    *("aligned", "aligned_pm2", "offset_ms", "cap", "speakers"),
 ]
+ALIGNMENT_ERRORS = ("centre", "centre_pm2", "aligned", "aligned_pm2", "offset_ms", "cap")
+PARTS = ("all", "train", "test")
+FRAMES_COLUMNS = [
+    *("model", "seed", "grouping", "frames", "blanks", "grouped", "groups"),
+    *("smallest", "largest", "absent"),
+]
+# Columns whose longest text has more characters than this are kept from becoming narrow.
+WIDE = (("prose", 160), ("text", 48))
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<style>
+body {{ margin: 1.5rem; font: 13px/1.4 system-ui, sans-serif; color: #222; background: #fff; }}
+table {{ border-collapse: collapse; border-bottom: 1.5px solid #222; }}
+th, td {{ padding: 0.3rem 0.5rem; text-align: left; vertical-align: top; }}
+thead th {{ position: sticky; top: 0; background: #fff; }}
+thead th {{ box-shadow: inset 0 1.5px #222, inset 0 -1px #222; }}
+tr:nth-child(even) td {{ background: #f5f5f5; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.text {{ min-width: 7rem; max-width: 40rem; }}
+.prose {{ min-width: 22rem; max-width: 40rem; }}
+</style>
+</head>
+<body>
+<table>
+<thead>
+{head}</thead>
+<tbody>
+{body}</tbody>
+</table>
+</body>
+</html>
+"""
 TRAINED = {
     "all": "all",
     "new": "new layers",
@@ -135,32 +170,100 @@ def tabulate_alignment(alignment: Mapping[tuple[str, int], AlignmentTables]) -> 
     Returns
     -------
     model, seed, part, frames (that predict a phone), centre, centre_pm2, aligned, aligned_pm2,
-    offset_ms, cap; shares are fractions of these frames
+    offset_ms, cap, speakers; shares are fractions of these frames; and as ``<name>_se`` the
+    standard error over speakers of each
     """
+    errors = {f"{name}_se": name for name in ALIGNMENT_ERRORS}
     rows = [
-        {"model": model, "seed": seed, "part": part, **values}
+        {"model": model, "seed": seed, "part": part, **tables.summary[part]}
+        | {"speakers": tables.errors[part]["speakers"]}
+        | {column: tables.errors[part][name] for column, name in errors.items()}
         for (model, seed), tables in alignment.items()
-        for part, values in tables.summary.items()
+        for part in PARTS
+        if part in tables.summary
     ]
-    return pd.DataFrame(rows, columns=ALIGNMENT_COLUMNS)
+    return pd.DataFrame(rows, columns=[*ALIGNMENT_COLUMNS, *errors])
+
+
+def tabulate_frames(
+    profiles: Iterable[tuple[Mapping, Sequence[str], Sequence[int]]],
+) -> pd.DataFrame:
+    """Frames, blanks and groups behind the profiles of every model, seed and grouping.
+
+    Parameters
+    ----------
+    profiles : attributes (model, seed, grouping, frames, blanks, absent), names of the groups and
+        frames of each
+
+    Returns
+    -------
+    model, seed, grouping, frames (all of them), blanks (frames that predict the blank), grouped
+    (frames that belong to a group), groups, smallest and largest (groups, with their frames),
+    absent (groups without frames)
+    """
+    rows = []
+    for attributes, groups, count in profiles:
+        sized = sorted(zip(count, groups, strict=True))
+        shown = [f"{_visible(group)} ({size})" for size, group in sized] or [""]
+        rows.append(
+            {"model": attributes["model"], "seed": int(attributes["seed"])}
+            | {name: attributes[name] for name in ("grouping", "frames", "blanks")}
+            | {"grouped": int(sum(count)), "groups": len(groups)}
+            | {"smallest": shown[0], "largest": shown[-1]}
+            | {"absent": " ".join(map(_visible, attributes["absent"]))}
+        )
+    return pd.DataFrame(rows, columns=FRAMES_COLUMNS)
+
+
+def _visible(unit: str) -> str:
+    return {" ": "space", "'": "apostrophe"}.get(unit, unit)
+
+
+def cell(value: object) -> str:
+    """A value as the reader sees it: floats with four significant digits, nothing for NaN."""
+    if isinstance(value, Real) and pd.isna(value):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table as Markdown; numbers to the right, floats with four significant digits."""
+    """A table as Markdown, numbers to the right."""
 
-    def cell(value: object) -> str:
-        if isinstance(value, Real) and pd.isna(value):
-            return ""
-        if isinstance(value, float):
-            return f"{value:.4g}"
-        return str(value).replace("|", "\\|").replace("\n", " ")
+    def escaped(value: object) -> str:
+        return cell(value).replace("|", "\\|").replace("\n", " ")
 
     rules = ["---:" if pd.api.types.is_numeric_dtype(kind) else "---" for kind in table.dtypes]
     rows = [list(table.columns), rules, *table.itertuples(index=False, name=None)]
-    return "".join("| " + " | ".join(map(cell, row)) + " |\n" for row in rows)
+    return "".join("| " + " | ".join(map(escaped, row)) + " |\n" for row in rows)
 
 
-def write_table(table: pd.DataFrame, tsv: str | Path, md: str | Path) -> None:
-    """Write a table as tab-separated values (floats with six significant digits) and Markdown."""
+def page(table: pd.DataFrame) -> str:
+    """A table as a page of its own in HTML, numbers to the right, long texts in wide columns."""
+
+    def row(tag: str, values: Iterable[object]) -> str:
+        cells = (
+            f"<{tag}{style}>{html.escape(text)}</{tag}>"
+            for text, style in zip(map(cell, values), styles, strict=True)
+        )
+        return f"<tr>{''.join(cells)}</tr>\n"
+
+    styles = []
+    for kind, (_, column) in zip(table.dtypes, table.items(), strict=True):
+        if pd.api.types.is_numeric_dtype(kind):
+            styles.append(' class="number"')
+        else:
+            longest = column.map(lambda value: len(cell(value))).max() if len(column) else 0
+            wide = next((name for name, length in WIDE if longest > length), None)
+            styles.append(f' class="{wide}"' if wide else "")
+    body = "".join(row("td", values) for values in table.itertuples(index=False, name=None))
+    head = row("th", [str(name).replace("_", " ") for name in table.columns])
+    return PAGE.format(head=head, body=body)
+
+
+def write_table(
+    table: pd.DataFrame, tsv: str | Path, md: str | Path, page_path: str | Path
+) -> None:
+    """Write a table as tab-separated values (floats with six digits), Markdown and HTML."""
     table.to_csv(tsv, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     Path(md).write_text(markdown(table), encoding="utf-8")
+    Path(page_path).write_text(page(table), encoding="utf-8")

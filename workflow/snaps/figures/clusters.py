@@ -15,9 +15,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy.cluster.hierarchy import dendrogram
 
-from snaps.clusters import Clustering
+from snaps.clusters import Clustering, best_row
 from snaps.figures.silhouette import (
-    best_percentile,
     layer_name,
     layer_number,
     percentile_of_largest_change,
@@ -135,6 +134,11 @@ def lay_out_tree(view: ClusterView) -> Tree:
     )
 
 
+def ordered_distance(view: ClusterView, tree: Tree) -> np.ndarray:
+    """Distances of the groups in the order of the leaves: (G, G)."""
+    return view.clustering.distance[np.ix_(tree.leaves, tree.leaves)]
+
+
 def cluster_colours(tree: Tree) -> dict[int, str]:
     """Colour of each cluster of a tree; clusters of one group are grey, 0 (above the cut) dark."""
     colours = {0: TEXT}
@@ -209,7 +213,8 @@ def describe(view: ClusterView) -> str:
     labels = view.clustering.labels[view.row]
     score = "undefined" if np.isnan(view.silhouette) else f"{view.silhouette:.2f}"
     return (
-        f"{view.title}: {len(np.unique(labels))} clusters of {len(labels)} groups, "
+        f"{view.title}: {len(np.unique(labels))} clusters of {len(labels)} groups "
+        f"({view.clustering.count.sum():,} frames), "
         f"{main_clusters(view)} of them with {MAIN_CLUSTER} or more, at the "
         f"{ordinal(view.percentile)} percentile, Silhouette {score}"
     )
@@ -293,13 +298,16 @@ def grouping_views(
     views = []
     for layer in (transition, output):
         for kind, clusterings, colours in (("Letters", letters, {}), ("Phones", phones, manner)):
-            best, _ = best_percentile(score_table(clusterings), layer)
+            clustering = clusterings.get(layer_name(layer))
+            best = best_row(clustering) if clustering else None
             views.append(
                 ClusterView(
                     "ABCD"[len(views)],
                     f"{kind}, {'output ' if layer == output else ''}layer {layer}",
-                    clusterings.get(layer_name(layer)),
-                    best if best is not None else highest_percentile({kind: clusterings}),
+                    clustering,
+                    highest_percentile({kind: clusterings})
+                    if best is None
+                    else float(clustering.percentiles[best]),
                     colours,
                 )
             )
@@ -350,9 +358,8 @@ def _draw_clustermap(
     across.set_axis_off()
 
     ax = add_axes(figure, start, below, size, size)
-    distance = view.clustering.distance[np.ix_(tree.leaves, tree.leaves)]
     seaborn.heatmap(
-        distance,
+        ordered_distance(view, tree),
         ax=ax,
         cmap="mako",
         vmin=0.0,

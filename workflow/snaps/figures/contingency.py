@@ -67,6 +67,43 @@ def _left_out(units: Sequence[str], n: np.ndarray) -> str:
     return f" Never predicted, and so without a row: {list_names(absent)}." if absent else ""
 
 
+def sorted_contingency(
+    counts: np.ndarray, predicted: Sequence[str], annotated: Sequence[str]
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Sort a contingency table so that agreement lies on the diagonal (figure 3).
+
+    Parameters
+    ----------
+    counts : (P, A) frames; predicted : (P,) units; annotated : (A,) phones
+
+    Returns
+    -------
+    shares (R, A) of the units that have frames, sorted by their largest share; names of the rows;
+    names of the columns, which follow the rows, units that are never predicted last
+    """
+    present = np.flatnonzero(np.asarray(counts).sum(axis=1))
+    shares = row_shares(counts)[present]
+    order = order_by_maximum(shares) if len(present) else np.array([], int)
+    rows = [predicted[i] for i in present[order]]
+    rank = {unit: index for index, unit in enumerate(rows)}
+    columns = sorted(
+        range(len(annotated)),
+        key=lambda i: (rank.get(annotated[i], len(rows)), annotated[i] == OTHER, annotated[i]),
+    )
+    return shares[order][:, columns], rows, [annotated[i] for i in columns]
+
+
+def alphabetical_contingency(
+    counts: np.ndarray, predicted: Sequence[str], annotated: Sequence[str]
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Sort a contingency table by name, h# last, as :func:`sorted_contingency` (A1 to A3)."""
+    n = np.asarray(counts).sum(axis=1)
+    rows = np.array([i for i in alphabetical(predicted) if n[i] > 0], int)
+    columns = alphabetical(annotated)
+    names = [predicted[i] for i in rows], [annotated[i] for i in columns]
+    return row_shares(counts)[rows][:, columns], *names
+
+
 @styled
 def plot_contingency(
     counts: np.ndarray,
@@ -86,17 +123,7 @@ def plot_contingency(
     counts : (P, A) frames; predicted : (P,) units; annotated : (A,) phones
     """
     n = np.asarray(counts).sum(axis=1)
-    present = np.flatnonzero(n)
-    shares = row_shares(counts)[present]
-    order = order_by_maximum(shares) if len(present) else np.array([], int)
-    shares, rows = shares[order], [predicted[i] for i in present[order]]
-    rank = {unit: index for index, unit in enumerate(rows)}
-    last = len(rows)
-    column_order = sorted(
-        range(len(annotated)),
-        key=lambda i: (rank.get(annotated[i], last), annotated[i] == OTHER, annotated[i]),
-    )
-    columns = [annotated[i] for i in column_order]
+    shares, rows, columns = sorted_contingency(counts, predicted, annotated)
     left, right, top = 0.56, 0.66, 0.1
     width = WIDTH - left - right
     cell = width / max(1, len(columns))
@@ -106,7 +133,7 @@ def plot_contingency(
     if not rows:
         state_absence(ax, "No frame predicts anything but the blank")
         return figure, f"Model {model}: no frame predicts anything but the blank."
-    mesh = draw_shares(ax, shares[:, column_order])
+    mesh = draw_shares(ax, shares)
     label_cells(ax, "y", rows, manner, size=5)
     label_cells(ax, "x", columns, manner, size=5)
     ax.set_ylabel("Predicted phone")
@@ -114,7 +141,7 @@ def plot_contingency(
     bar = add_axes(figure, WIDTH - right + 0.1, top, 0.1, min(2.0, map_height))
     add_colour_bar(figure, mesh, bar, "Share of the predicted phone's frames")
     manner_legend(figure, columns, manner, left, top + map_height + 0.46)
-    diagonal = np.array([shares[i, annotated.index(u)] for i, u in enumerate(rows)])
+    diagonal = np.array([shares[i, columns.index(u)] for i, u in enumerate(rows)])
     return figure, (
         f"Model {model}, {int(n.sum()):,} frames that predict one of {len(rows)} phones; the phone "
         f"annotated at the alignment step is the predicted one in most frames of "
@@ -142,10 +169,9 @@ def plot_contingency_pair(
     kind : "phone" or "letter", what the model predicts
     """
     n = np.asarray(aligned).sum(axis=1)
-    order = np.array([i for i in alphabetical(predicted) if n[i] > 0], int)
-    columns = alphabetical(annotated)
-    rows = [predicted[i] for i in order]
-    names = [annotated[i] for i in columns]
+    shares = {}
+    for where, counts in (("the frame's centre", centre), ("the alignment step", aligned)):
+        shares[where], rows, names = alphabetical_contingency(counts, predicted, annotated)
     left, right, top, gap = 0.52, 0.52, 0.24, 0.1
     width = (WIDTH - left - right - gap) / 2
     map_height = max(1.0, 0.098 * len(rows))
@@ -154,12 +180,10 @@ def plot_contingency_pair(
         ax = add_axes(figure, left, top, 2 * width, map_height)
         state_absence(ax, "No frame predicts anything but the blank")
         return figure, f"Model {model}: no frame predicts anything but the blank."
-    for index, (counts, where) in enumerate(
-        ((centre, "the frame's centre"), (aligned, "the alignment step"))
-    ):
+    for index, (where, cells) in enumerate(shares.items()):
         ax = add_axes(figure, left + index * (width + gap), top, width, map_height)
         panel_letter(figure, left + index * (width + gap) - 0.02, 0.04, "AB"[index])
-        mesh = draw_shares(ax, row_shares(counts)[order][:, columns])
+        mesh = draw_shares(ax, cells)
         label_cells(ax, "x", names, manner, size=4.6, tiers=2)
         label_cells(
             ax,

@@ -100,6 +100,13 @@ def choose_groups(maps: InputMaps, wanted: Sequence[str]) -> tuple[list[str], li
     return present, absent
 
 
+def whole_frame(values: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Place a (T, mels) map in the whole frame: (206, mels), zero at times that are not listed."""
+    frame = np.zeros((FRAME_STEPS, values.shape[1]))
+    frame[np.asarray(time) + FRAME_CENTRE] = values
+    return frame
+
+
 def draw_input_map(
     ax: Axes, values: np.ndarray, time: np.ndarray, limit: float, **options
 ) -> AxesImage:
@@ -108,10 +115,8 @@ def draw_input_map(
     time : (T,) steps relative to the centre, 8 ms each
     limit : end of the symmetric colour scale
     """
-    frame = np.zeros((FRAME_STEPS, values.shape[1]))
-    frame[np.asarray(time) + FRAME_CENTRE] = values
     options = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit} | options
-    return draw_frame(ax, frame, **options)
+    return draw_frame(ax, whole_frame(values, time), **options)
 
 
 def draw_frame(ax: Axes, frame: np.ndarray, **options) -> AxesImage:
@@ -144,6 +149,10 @@ def label_time(ax: Axes, *, labelled: bool = True) -> None:
 
 def _title(ax: Axes, name: str, count: int, manner: Mapping[str, str], kind: str = "") -> None:
     ax.set_title(f"{kind}{unit_label(name)}  (n = {count:,})", color=manner_colour(name, manner))
+
+
+def _counted(maps: InputMaps, kind: str) -> str:
+    return f"{len(maps.groups)} {kind} of {int(maps.count.sum()):,} frames"
 
 
 @styled
@@ -222,7 +231,8 @@ def plot_navai_snap(
         add_colour_bar(figure, image, bar, unit, extend="both")
         facts.append(f"{heading}: \u00b1{limit:.3g}")
     sentences = [
-        f"Model {model}. Ends of the colour scales, the {ordinal(LIMIT_PERCENTILE)} percentile of "
+        f"Model {model}, {_counted(snap_letters, 'letters')} and {_counted(snap_phones, 'phones')} "
+        f"in all. Ends of the colour scales, the {ordinal(LIMIT_PERCENTILE)} percentile of "
         f"the absolute values of a row: {'; '.join(facts)}."
     ]
     for kind, names in (("letter", absent_letters), ("phone", absent_phones)):
@@ -286,7 +296,8 @@ def plot_snaps(
         add_colour_bar(figure, image, bar, "SNAP (\u0394 ln power \u00d7 mask)", extend="both")
     manner_legend(figure, chosen.groups, manner, left, top + rows * row_height + 0.26)
     sentences = [
-        f"Model {model}, {len(chosen.groups)} groups, one colour scale of \u00b1{limit:.3g}, the "
+        f"Model {model}, {len(chosen.groups)} groups of {int(chosen.count.sum()):,} frames, one "
+        f"colour scale of \u00b1{limit:.3g}, the "
         f"median over the groups of the {ordinal(LIMIT_PERCENTILE)} percentile of their absolute "
         "values; rare groups reach beyond it."
     ]

@@ -47,7 +47,7 @@ class ExampleFrame:
     predicted : the winning output unit
     activation : (206, mels) ln power; aligned : the same, centred at the alignment step
     saliency : (206, mels) derivative of the winning logit by ln power
-    importance : (206, mels) |pooled saliency| x activation
+    importance : (206, mels) what the frame is aligned by, see :func:`importance_title`
     step : alignment step, the time of the largest importance
     """
 
@@ -102,6 +102,24 @@ def group_of(profiles: Profiles, wanted: str) -> str | None:
     return profiles.groups[int(np.argmax(profiles.count))]
 
 
+def importance_title(pool: str, importance: str) -> str:
+    """What the importance is made of, in words, for a setting of the alignment.
+
+    pool : signed, absolute or none; importance : shifted, product or saliency
+    """
+    weight = {
+        "signed": "|pooled saliency|",
+        "absolute": "pooled |saliency|",
+        "none": "|saliency|",
+    }[pool]
+    factor = {
+        "shifted": "\n\u00d7 power above the floor",
+        "product": "\n\u00d7 ln power",
+        "saliency": "",
+    }
+    return f"Importance: {weight}{factor[importance]}"
+
+
 def padding_bounds(step: int) -> tuple[float, float]:
     """Give the times in s that centring at `step` fills with zeros; both equal for none."""
     first, last = -FRAME_CENTRE - 0.5, FRAME_STEPS - FRAME_CENTRE - 0.5
@@ -135,7 +153,14 @@ def _draw_layer(ax: Axes, values: np.ndarray, layer: LayerProfile, **options):
     return image
 
 
-def _draw_alignment(figure: Figure, example: ExampleFrame, mel_hz: np.ndarray, top: float) -> None:
+def _draw_alignment(
+    figure: Figure,
+    example: ExampleFrame,
+    mel_hz: np.ndarray,
+    top: float,
+    pool: str,
+    importance: str,
+) -> None:
     left, gap, height = 0.46, 0.14, 1.2
     width = (WIDTH - left - 0.08 - 3 * gap) / 4
     seconds = (example.step - FRAME_CENTRE) * SECONDS_PER_STEP
@@ -150,10 +175,14 @@ def _draw_alignment(figure: Figure, example: ExampleFrame, mel_hz: np.ndarray, t
         ("Spectrogram", example.activation, shade, "ln power", "neither"),
         ("Saliency", example.saliency, signed, "\u2202 logit / \u2202 ln power", "both"),
         (
-            "Importance: |pooled saliency|\n\u00d7 activation",
+            importance_title(pool, importance),
             example.importance,
-            {"cmap": INTENSITY, "vmin": 0.0, "vmax": float(example.importance.max()) or 1.0},
-            "logit",
+            {
+                "cmap": INTENSITY,
+                "vmin": min(0.0, float(example.importance.min())),
+                "vmax": float(example.importance.max()) or 1.0,
+            },
+            "\u2202 logit / \u2202 ln power" if importance == "saliency" else "logit",
             "neither",
         ),
         ("Aligned spectrogram", example.aligned, shade, "ln power", "neither"),
@@ -256,6 +285,8 @@ def plot_method(
     mel_hz: np.ndarray,
     model: str,
     corpus: str,
+    pool: str = "signed",
+    importance: str = "shifted",
 ) -> tuple[Figure, str]:
     """Draw how a frame is aligned and how a group's SNAP is composed (figure 1).
 
@@ -265,6 +296,7 @@ def plot_method(
     layers : a group's maps in the input and then in hidden layers; empty where no group has frames
     group, count : the group of these maps and its frames
     mel_hz : (mels,) centre frequencies in Hz
+    pool, importance : how the frame was aligned, see :func:`importance_title`
     """
     row = 2.0
     below = row + 0.84
@@ -278,7 +310,7 @@ def plot_method(
         f"Alignment of one frame that {model} predicts as {name}",
         weight="bold",
     )
-    _draw_alignment(figure, example, mel_hz, 0.46)
+    _draw_alignment(figure, example, mel_hz, 0.46, pool, importance)
     panel_letter(figure, 0.04, row + 0.46, "B")
     if not layers:
         heading = f"SNAP: {model} predicts nothing but the blank, so there is no group"

@@ -148,18 +148,33 @@ def _draw_means(ax: Axes, means: Mapping[str, np.ndarray]) -> None:
     ax.set_xlabel("Mean offset of a phone (ms)")
 
 
-def _draw_phones(
-    ax: Axes, table: AlignmentTables, phones: Sequence[str], axis: _OffsetAxis
-) -> QuadMesh:
-    """Draw phone x offset, scaled to [0, 1] per phone; phones without frames are grey."""
+def phone_offsets(table: AlignmentTables, phones: Sequence[str], last: int) -> np.ndarray:
+    """Frames by phone and offset, scaled to [0, 1] per phone.
+
+    Parameters
+    ----------
+    phones : (R,) rows; last : largest offset shown, in steps
+
+    Returns
+    -------
+    (R, last + 2) offsets -1, 0, ..., last; the row of a phone without frames is NaN
+    """
     dense = dense_counts(table.offset_steps, table.offset_counts, int(table.offset_steps.max()))
     scaled = dict(zip(table.predicted, scale_rows(dense), strict=True))
-    shown = np.full((len(phones), axis.last + 2), np.nan)
+    shown = np.full((len(phones), last + 2), np.nan)
     for row, phone in enumerate(phones):
         if phone in scaled:
             cells = min(shown.shape[1], len(scaled[phone]))
             shown[row] = np.nan if np.isnan(scaled[phone]).all() else 0.0
             shown[row, :cells] = scaled[phone][:cells]
+    return shown
+
+
+def _draw_phones(
+    ax: Axes, table: AlignmentTables, phones: Sequence[str], axis: _OffsetAxis
+) -> QuadMesh:
+    """Draw phone x offset; phones without frames are grey."""
+    shown = phone_offsets(table, phones, axis.last)
     ax.set_facecolor(NO_DATA)
     rows = np.arange(len(phones) + 1) - 0.5
     for edges, cells in ((axis.absent_edges, shown[:, :1]), (axis.edges, shown[:, 1:])):
@@ -256,7 +271,8 @@ def _sentences(
         beyond = int(table.offset_counts[:, table.offset_steps > axis.last].sum())
         if total:
             sentences.append(
-                f"{model}: {total:,} frames that predict a phone, {100 * none / total:.1f} % "
+                f"{model}: {total:,} frames that predict one of {int((table.n > 0).sum())} phones, "
+                f"{100 * none / total:.1f} % "
                 f"without it in the frame, {100 * beyond / total:.1f} % beyond the drawing."
             )
         missing = [p for p, n in zip(table.predicted, table.n, strict=True) if n == 0]

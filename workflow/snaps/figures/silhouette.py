@@ -1,4 +1,4 @@
-"""Silhouette scores over layers, and the criteria that pick percentiles (figures 5 and 8)."""
+"""Silhouette scores over layers, and the criterion of figure 6 (figures 5, 8 and S1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from snaps.clusters import Clustering
+from snaps.clusters import Clustering, mean_score
 from snaps.figures.style import (
     FOOTER,
     MODEL_LOOKS,
@@ -21,7 +21,6 @@ from snaps.figures.style import (
     TEXT,
     WIDTH,
     add_axes,
-    list_names,
     new_figure,
     ordinal,
     panel_letter,
@@ -35,6 +34,7 @@ GROUPING_LOOKS = {
     "predicted": ("#D55E00", "o", "-", "predicted letters"),
     "annotated": ("#0072B2", "s", "-", "annotated phones"),
 }
+PROFILE_LOOKS = {"SNAP": ("#0072B2", "o", "-"), "NAP": ("#D55E00", "s", "--")}
 TRANSITION_DASHES = (4, 3)
 PERCENTILE_MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -69,8 +69,17 @@ def score_table(clusterings: Mapping[str, Clustering]) -> pd.DataFrame:
         dtype=float,
     ).T
     table = table.sort_index().sort_index(axis=1)
-    table[MEAN] = table.mean(axis=1)
+    means = {layer_number(layer): mean_score(item) for layer, item in clusterings.items()}
+    table[MEAN] = pd.Series(means, dtype=float)
     return table
+
+
+def describe_groups(clusterings: Mapping[str, Clustering]) -> str:
+    """How many groups and frames are behind the clusterings of one model and grouping."""
+    clustering = next(iter(clusterings.values()), None)
+    if clustering is None:
+        return "no groups"
+    return f"{len(clustering.groups)} groups of {clustering.count.sum():,} frames"
 
 
 def percentile_of_largest_change(
@@ -99,17 +108,6 @@ def percentile_of_largest_change(
     )
     size = changes.abs().mean(axis=1)
     return (None if size.isna().all() else int(size.idxmax())), size
-
-
-def best_percentile(table: pd.DataFrame, layer: int) -> tuple[int | None, float]:
-    """Percentile with the highest Silhouette score in a layer, and that score (figure 9).
-
-    The lower one of equals; (None, NaN) where the score is undefined at all percentiles.
-    """
-    if layer not in table.index or table.drop(columns=MEAN).loc[layer].isna().all():
-        return None, float("nan")
-    row = table.drop(columns=MEAN).loc[layer]
-    return int(row.idxmax()), float(row.max())
 
 
 def undefined_scores(table: pd.DataFrame) -> int:
@@ -190,16 +188,20 @@ def _undefined_sentence(tables: Mapping[str, pd.DataFrame]) -> str:
 
 @styled
 def plot_silhouette_models(
-    tables: Mapping[str, pd.DataFrame], transition: int, grouping: str, corpus: str
+    clusterings: Mapping[str, Mapping[str, Clustering]],
+    transition: int,
+    grouping: str,
+    corpus: str,
 ) -> tuple[Figure, str]:
     """Draw the Silhouette scores of several models over layers, a panel a percentile (figure 5).
 
     Parameters
     ----------
-    tables : model to its table of :func:`score_table`
+    clusterings : model, layer name to clustering
     transition : the last layer taken over from the pre-trained network
     grouping : what the groups are, for the caption
     """
+    tables = {model: score_table(layered) for model, layered in clusterings.items()}
     percentiles = _percentiles(tables)
     panels = [*percentiles, MEAN]
     numbers, limits = _numbers(tables), _limits(tables)
@@ -237,22 +239,24 @@ def plot_silhouette_models(
         borderaxespad=0.0,
     )
     shown = ", ".join(f"{name:g}" for name in percentiles)
+    said = "; ".join(f"{model}: {describe_groups(item)}" for model, item in clusterings.items())
     return figure, (
-        f"Groups: {grouping}. Models {list_names(list(tables))}; percentiles {shown} of the merge "
-        f"heights. {_undefined_sentence(tables)}"
+        f"Groups: {grouping}. {said}. Percentiles {shown} of the merge heights. "
+        f"{_undefined_sentence(tables)}"
     )
 
 
 @styled
 def plot_silhouette_groupings(
-    tables: Mapping[str, pd.DataFrame], model: str, corpus: str
+    clusterings: Mapping[str, Mapping[str, Clustering]], model: str, corpus: str
 ) -> tuple[Figure, str]:
     """Draw the Silhouette scores of letters, of phones, and the means of both (figure 8).
 
     Parameters
     ----------
-    tables : grouping (predicted, annotated) to its table of :func:`score_table`
+    clusterings : grouping (predicted, annotated), layer name to clustering
     """
+    tables = {grouping: score_table(layered) for grouping, layered in clusterings.items()}
     panels = []
     for grouping, table in tables.items():
         percentiles = _percentiles({grouping: table})
@@ -296,7 +300,72 @@ def plot_silhouette_groupings(
             best.append(
                 f"{name} {scores.max():.2f} (layer {layer}, {ordinal(percentile)} percentile)"
             )
+    said = "; ".join(
+        f"{GROUPING_LOOKS[grouping][3]}, {describe_groups(layered)}"
+        for grouping, layered in clusterings.items()
+    )
     return figure, (
-        f"Model {model}. Highest scores: {'; '.join(best) or 'none is defined'}. "
+        f"Model {model}: {said}. Highest scores: {'; '.join(best) or 'none is defined'}. "
         f"{_undefined_sentence(named)}"
     )
+
+
+def profile_scores(snaps: Mapping[str, Clustering], naps: Mapping[str, Clustering]) -> pd.DataFrame:
+    """Mean Silhouette scores, layer number x (SNAP, NAP); NaN where undefined or not there.
+
+    Parameters
+    ----------
+    snaps, naps : layer name to clustering; the input has SNAPs only
+    """
+    return pd.DataFrame({"SNAP": score_table(snaps)[MEAN], "NAP": score_table(naps)[MEAN]})
+
+
+@styled
+def plot_silhouette_naps(
+    clusterings: Mapping[
+        tuple[str, str], tuple[Mapping[str, Clustering], Mapping[str, Clustering]]
+    ],
+    corpus: str,
+) -> tuple[Figure, str]:
+    """Draw the mean Silhouette scores of SNAPs and of NAPs over layers (figure S1).
+
+    Parameters
+    ----------
+    clusterings : (model, grouping), profile (SNAP, NAP), layer name to clustering
+    """
+    tables = {key: profile_scores(item["SNAP"], item["NAP"]) for key, item in clusterings.items()}
+    limits = _limits(tables)
+    columns = 3
+    rows = -(-len(tables) // columns)
+    left, gap, panel_height, row_height = 0.54, 0.2, 1.45, 2.02
+    width = (WIDTH - left - 0.06 - (columns - 1) * gap) / columns
+    figure = new_figure(rows * row_height + 0.3 + FOOTER, corpus)
+    sentences = []
+    for index, ((model, grouping), table) in enumerate(tables.items()):
+        row, column = divmod(index, columns)
+        start, top = left + column * (width + gap), 0.28 + row * row_height
+        letter = "ABCDEFGH"[index]
+        panel_letter(figure, start - 0.02, top - 0.2, letter)
+        ax = add_axes(figure, start, top, width, panel_height)
+        lines = [(table[name], look, name) for name, look in PROFILE_LOOKS.items()]
+        _draw_scores(ax, lines, list(table.index), limits, first=column == 0)
+        ax.set_title(f"{model}, {GROUPING_LOOKS[grouping][3].split()[-1]}")
+        both = table.dropna()
+        above = int((both["SNAP"] > both["NAP"]).sum())
+        gain = float((both["SNAP"] - both["NAP"]).mean())
+        said = f"{letter}, {model}, {describe_groups(clusterings[model, grouping]['SNAP'])}: "
+        sentences.append(
+            f"{said}SNAPs score higher in {above} of {len(both)} layers, on average by {gain:+.2f}."
+            if len(both)
+            else f"{said}no layer has both scores."
+        )
+    total_width, total_height = figure.get_size_inches()
+    figure.legend(
+        [series_handle(*look) for look in PROFILE_LOOKS.values()],
+        ["SNAP: aligned, masked by saliency", "NAP: not aligned, sorted in time, no mask"],
+        loc="upper left",
+        bbox_to_anchor=(left / total_width, 1.0 - (rows * row_height + 0.08) / total_height),
+        ncols=2,
+        borderaxespad=0.0,
+    )
+    return figure, " ".join(sentences)
