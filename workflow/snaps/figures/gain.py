@@ -162,7 +162,8 @@ def plot_alignment_gain(
         start = WIDTH - right + labels + index * (side + gap)
         panel = add_axes(figure, start, top, side, side)
         panel_letter(figure, start - 0.02, 0.04, "BCDE"[index])
-        panel.set_title(model)
+        # Above the dots that lie on the frame.
+        panel.set_title(model, pad=9)
         _draw_phones(panel, of_phone, manner)
         panel.tick_params(labelleft=index == 0)
         if index == 0:
