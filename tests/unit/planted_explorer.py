@@ -72,7 +72,10 @@ def plant_views(folder):
                     profiles,
                     {
                         layer: cluster_profiles(
-                            [groups[k] for k in kept], profiles.snap(layer)[kept], PERCENTILES
+                            [groups[k] for k in kept],
+                            count[kept],
+                            profiles.snap(layer)[kept],
+                            PERCENTILES,
                         )
                         for layer in profiles.layers
                     },

@@ -111,7 +111,7 @@ def test_the_features_shown_hold_the_most_important_ones(views):
 
 def test_a_tree_by_hand():
     snaps = np.array([0.0, 10.0, 1.0])[:, None, None]
-    tree = describe_tree(cluster_profiles(["a", "b", "c"], snaps, (50,)))
+    tree = describe_tree(cluster_profiles(["a", "b", "c"], np.ones(3), snaps, (50,)))
     assert sorted(tree["leaves"][:2]) + tree["leaves"][2:] == ["a", "c", "b"] or (
         tree["leaves"][:1] + sorted(tree["leaves"][1:]) == ["b", "a", "c"]
     )
