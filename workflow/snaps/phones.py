@@ -26,6 +26,11 @@ MANNERS = (
 COLUMNS = ("phone", "fold39", "manner", "place", "voicing")
 
 
+def visible_symbol(symbol: str) -> str:
+    """A symbol as a reader can see it: the space and the apostrophe are named."""
+    return {" ": "space", "'": "apostrophe"}.get(symbol, symbol)
+
+
 @dataclass(frozen=True)
 class PhoneTable:
     """The phone symbols in their order, and what is known of each.

@@ -7,6 +7,8 @@ from copy import deepcopy
 
 import pandas as pd
 
+from snaps.phones import visible_symbol
+
 # Where and how a study runs; its results do not depend on these, but for rounding.
 OF_THE_MACHINE = (
     ("study",),
@@ -76,7 +78,8 @@ def tabulate_readings(readings: pd.DataFrame, settings: Mapping, defaults: Mappi
     def value(source: Mapping, setting: str) -> str:
         section, key = setting.split(".")
         found = source[section][key]
-        return ", ".join(map(_shown, found)) if isinstance(found, list) else _shown(found)
+        values = found if isinstance(found, list) else [found]
+        return ", ".join(visible_symbol(str(item)) for item in values)
 
     return pd.DataFrame(
         {
@@ -89,8 +92,3 @@ def tabulate_readings(readings: pd.DataFrame, settings: Mapping, defaults: Mappi
         }
         for row in readings.itertuples(index=False)
     )
-
-
-def _shown(value: object) -> str:
-    """A value in words: the space is named, or it would not be seen."""
-    return {" ": "space", "'": "apostrophe"}.get(str(value), str(value))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from snaps.alignment_evaluation import AlignmentTables
+from snaps.phones import visible_symbol
 
 ERROR_COLUMNS = ["model", "seed", "part", "metric", "value"]
 ALIGNMENT_COLUMNS = [
@@ -204,19 +205,15 @@ def tabulate_frames(
     rows = []
     for attributes, groups, count in profiles:
         sized = sorted(zip(count, groups, strict=True))
-        shown = [f"{_visible(group)} ({size})" for size, group in sized] or [""]
+        shown = [f"{visible_symbol(group)} ({size})" for size, group in sized] or [""]
         rows.append(
             {"model": attributes["model"], "seed": int(attributes["seed"])}
             | {name: attributes[name] for name in ("grouping", "frames", "blanks")}
             | {"grouped": int(sum(count)), "groups": len(groups)}
             | {"smallest": shown[0], "largest": shown[-1]}
-            | {"absent": " ".join(map(_visible, attributes["absent"]))}
+            | {"absent": " ".join(map(visible_symbol, attributes["absent"]))}
         )
     return pd.DataFrame(rows, columns=FRAMES_COLUMNS)
-
-
-def _visible(unit: str) -> str:
-    return {" ": "space", "'": "apostrophe"}.get(unit, unit)
 
 
 def cell(value: object) -> str:

@@ -20,6 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from snaps.phones import visible_symbol
+
 WIDTH = 7.0
 FOOTER = 0.16
 PNG_DPI = 200
@@ -326,7 +328,7 @@ def ordinal(number: float) -> str:
 
 def list_names(names: Sequence[str]) -> str:
     """Join names for a sentence: "a, b and c"; a space is written out."""
-    shown = ["space" if name == " " else "apostrophe" if name == "'" else name for name in names]
+    shown = [visible_symbol(name) for name in names]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
