@@ -20,7 +20,17 @@ from playwright.sync_api import sync_playwright
 
 from snaps.errors import StudyError
 from snaps.explorer.maps import pack_layer, unpack_layer
-from snaps.explorer.page import build_page, cite, fill, first_groups, pack_views, write_json
+from snaps.explorer.page import (
+    PLOTLY,
+    TEMPLATE,
+    build_page,
+    cite,
+    fill,
+    first_groups,
+    library_version,
+    pack_views,
+    write_json,
+)
 
 # A browser on a busy machine.
 PATIENCE_MS = 120_000
@@ -180,6 +190,14 @@ def test_it_begins_with_two_groups_of_the_input(reader, tmp_path):
         print(f"screenshot: {picture}")
         overflow = reader.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0
+
+
+def test_it_is_drawn_with_the_library_that_it_names(reader):
+    version = reader.page.evaluate("Plotly.version")
+    assert library_version((TEMPLATE / PLOTLY).read_text(encoding="utf-8")) == version
+    assert f"plotly.js {version}" in reader.page.inner_text("#citation")
+    with pytest.raises(StudyError, match=r"plotly-cartesian.min.js .* npm's"):
+        library_version("/**\n* another.js v1.0.0\n")
 
 
 def test_the_maps_are_those_of_the_profiles(reader, views):

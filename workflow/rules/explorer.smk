@@ -2,7 +2,10 @@
 # explorer.html: one page to look at them with, which needs nothing else.
 # Used by: study.
 EXPLORED = {"model": MODELS, "seed": SEED, "grouping": GROUPINGS}
-EXPLORER_PAGE = [LIBRARY / "explorer" / f"page.{kind}" for kind in ("html", "css", "js")]
+EXPLORER_PAGE = [
+    LIBRARY / "explorer" / name
+    for name in ("page.html", "page.css", "page.js", "plotly-cartesian.min.js")
+]
 # Only speech that the study made itself may stand in a page: of any other corpus the rule gets no
 # recording, and of this one no other file than synthesize_corpus wrote.
 EMBEDDED = config["corpus_path"] is None and not config["corpus"]["url"]

@@ -628,7 +628,7 @@
     element("citation").replaceChildren(
       paragraph("The method and the experiments:"), paragraph(study.citation[0]),
       paragraph("This software:"), paragraph(study.citation[1]),
-      paragraph(`Drawn with plotly.js (Python package plotly ${study.plotly}, MIT licence).`),
+      paragraph(`Drawn with plotly.js ${study.plotly} (Plotly, Inc.; MIT licence).`),
     );
   }
 

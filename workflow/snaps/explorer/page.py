@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import plotly
 from matplotlib.colors import to_hex
-from plotly.offline import get_plotlyjs
 
 from snaps.clusters import Clustering
 from snaps.errors import StudyError
@@ -43,6 +41,9 @@ from snaps.phones import PhoneTable, units
 from snaps.profiles import Profiles
 
 TEMPLATE = Path(__file__).parent
+# The bundle without maps and three dimensions, of npm's plotly.js-cartesian-dist-min: the whole
+# library would take a browser a second to start.
+PLOTLY = "plotly-cartesian.min.js"
 # A page larger than this shows fewer features of hidden layers, then fewer models.
 PAGE_BYTES = 15_000_000
 FEATURES = (24, 20, 16, 12, 8)
@@ -202,6 +203,22 @@ def fill(template: str, parts: Mapping[str, str]) -> str:
     return "".join(parts[piece] if number % 2 else piece for number, piece in enumerate(pieces))
 
 
+def library_version(source: str) -> str:
+    """Read the version of plotly.js in the comment that its source begins with.
+
+    Raises
+    ------
+    StudyError : there is none.
+    """
+    found = re.match(r"/\*\*\s+\* plotly\.js [^\n]*v(\d+\.\d+\.\d+)\n", source)
+    if not found:
+        raise StudyError(
+            f"{TEMPLATE / PLOTLY} does not begin with the name and version of plotly.js: take the "
+            "file of that name from npm's plotly.js-cartesian-dist-min"
+        )
+    return found[1]
+
+
 def build_page(
     views: Views,
     outputs: Mapping[str, str],
@@ -232,6 +249,7 @@ def build_page(
     ------
     StudyError : a page of one model and few features is too large still.
     """
+    source = (TEMPLATE / PLOTLY).read_text(encoding="utf-8")
     percentiles = {
         float(value)
         for _, clusterings in views.values()
@@ -255,11 +273,11 @@ def build_page(
         "places": [ordinal(value) for value in sorted(percentiles)],
         "first_grouping": FIRST_GROUPING,
         "citation": cite(citation),
-        "plotly": plotly.__version__,
+        "plotly": library_version(source),
         "recordings": recordings[0] if recordings else None,
     }
     sound = recordings[1] if recordings else {}
-    library = to_text(zlib.compress(get_plotlyjs().encode(), 9))
+    library = to_text(zlib.compress(source.encode(), 9))
     for limit, models, packed in pack_views(views, list(outputs)):
         left_out = [model for model in outputs if model not in models]
         kept = {model: outputs[model] for model in models}
