@@ -248,6 +248,13 @@ def test_a_file_gives_back_the_network(tmp_path, make_network, make_spectrogram,
         assert torch.equal(value, again.state_dict()[key]), key
 
 
+def test_whoever_may_read_other_results_may_read_the_file(tmp_path, make_network):
+    path, other = tmp_path / "weights.safetensors", tmp_path / "other"
+    save_network(path, make_network())
+    other.write_text("", encoding="utf-8")
+    assert path.stat().st_mode == other.stat().st_mode
+
+
 def test_the_file_has_the_names_of_the_contract(tmp_path, make_network):
     path = tmp_path / "weights.safetensors"
     network = make_network()

@@ -158,7 +158,7 @@ def test_a_page_escapes_and_aligns():
 
 
 def test_frames_of_every_model_and_grouping():
-    attributes = {"model": "W2L", "seed": "0", "grouping": "predicted", "frames": 50, "blanks": 20}
+    attributes = {"model": "W2L", "seed": 0, "grouping": "predicted", "frames": 50, "blanks": 20}
     some = (attributes | {"absent": [" ", "q"]}, ["a", "'", "b"], np.array([9, 4, 11]))
     none = (attributes | {"grouping": "annotated", "absent": ["aa"]}, [], np.array([], int))
     table = tables.tabulate_frames([some, none])

@@ -281,6 +281,17 @@ def test_finetuning_goes_at_a_tenth_of_the_rate(train):
     assert max(rates[0]) <= SETTINGS.learning_rate
 
 
+def test_the_rate_is_highest_after_a_tenth_of_the_training(train):
+    rates = [row["learning_rate"] for row in train(tiny_network(), epochs=20)]
+    # Of 80 steps the eighth, in epoch 2, is the peak; the first is a 25th of it. After epoch 1 four
+    # of seven steps up half a cosine are done.
+    assert np.argmax(rates) == 1
+    assert rates[1] == pytest.approx(SETTINGS.learning_rate, rel=0.02)
+    up = (1 - np.cos(np.pi * 4 / 7)) / 2
+    assert rates[0] == pytest.approx(SETTINGS.learning_rate * (up + (1 - up) / 25), rel=1e-6)
+    assert rates[-1] < 1e-3 * SETTINGS.learning_rate
+
+
 def test_gradients_are_clipped(train):
     moved = []
     for largest in (1e-10, 1.0):
@@ -413,6 +424,19 @@ def test_networks_begin_with_weights_of_their_seed():
     assert not torch.equal(
         first["layer_01.conv.weight"], state(tiny_network(1))["layer_01.conv.weight"]
     )
+
+
+def test_first_weights_keep_the_variance_of_what_passes_through(architectures):
+    network = build_network(
+        architectures["W2P"], list("abc") * 20 + ["d", "e"], 1 / 8, "norm_conv", 0
+    )
+    # Mel bands or filters below, times the kernel.
+    fan_in = [128 * 48] + [32 * 7] * 8 + [32 * 32, 256, 256]
+    for block, inputs in zip(network.blocks, fan_in, strict=True):
+        weights = block.conv.weight.detach().numpy()
+        assert weights.var() == pytest.approx(2 / inputs, rel=0.05)
+        assert abs(weights.mean()) < 4 * weights.std() / np.sqrt(weights.size)
+        assert not block.conv.bias.detach().numpy().any()
 
 
 def test_a_child_takes_layers_and_widths_of_its_parent(make_network, architectures):

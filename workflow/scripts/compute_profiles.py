@@ -15,6 +15,7 @@ with job(snakemake.log[0]) as log:
     absent = [name for name in sums.names if name not in groups]
     predicted = read_frames(snakemake.input.frames)["predicted"]
     attributes = dict(snakemake.wildcards.items()) | settings | {"absent": absent}
+    attributes["seed"] = int(snakemake.wildcards.seed)
     attributes |= {"frames": sums.frames, "blanks": int(np.sum(predicted == 0))}
     del settings["corpus"]
     layers = compute_profiles(sums, **settings)

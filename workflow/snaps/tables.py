@@ -207,8 +207,7 @@ def tabulate_frames(
         sized = sorted(zip(count, groups, strict=True))
         shown = [f"{visible_symbol(group)} ({size})" for size, group in sized] or [""]
         rows.append(
-            {"model": attributes["model"], "seed": int(attributes["seed"])}
-            | {name: attributes[name] for name in ("grouping", "frames", "blanks")}
+            {name: attributes[name] for name in ("model", "seed", "grouping", "frames", "blanks")}
             | {"grouped": int(sum(count)), "groups": len(groups)}
             | {"smallest": shown[0], "largest": shown[-1]}
             | {"absent": " ".join(map(visible_symbol, attributes["absent"]))}
