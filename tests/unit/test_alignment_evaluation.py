@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from snaps.alignment_evaluation import (
+    AlignmentTables,
     annotation_windows,
+    difference_margin,
     evaluate_alignment,
     mean_offsets,
     offset_to_phone,
@@ -98,11 +100,33 @@ def test_errors_over_speakers_by_hand():
     assert speaker_margins({"speakers": 2, "cap": 0.1})["cap"] == pytest.approx(1.2706, abs=1e-4)
     assert speaker_margins({"speakers": 11, "cap": 1.0}) == {"cap": pytest.approx(2.228, abs=1e-3)}
     assert np.isnan(speaker_margins({"speakers": 1, "cap": np.nan})["cap"])
-    errors = by_hand().errors
+    errors, left_out = by_hand().errors, by_hand().left_out
+    assert sorted(left_out["aligned"].values()) == pytest.approx([1 / 3, 1])
     assert errors["all"]["speakers"] == 2 and errors["test"]["speakers"] == 2
     # Without x the only frame is aligned, without y one of three.
     assert errors["all"]["aligned"] == pytest.approx(np.sqrt(1 / 2 * 2 * (1 / 3) ** 2))
     assert np.isnan(errors["train"]["aligned"])
+
+
+def test_the_margin_of_a_difference_leaves_a_speaker_out_of_both_models():
+    def tables(whole, **without):
+        base = by_hand()
+        left_out = {"aligned": dict(without)}
+        return AlignmentTables(
+            **{**base.__dict__, "summary": {"all": {"aligned": whole}}, "left_out": left_out}
+        )
+
+    # Both models are worse at the same speaker: the difference does not vary.
+    one, other = tables(0.6, a=0.7, b=0.6, c=0.5), tables(0.3, a=0.4, b=0.3, c=0.2)
+    assert difference_margin(one, other, "aligned") == pytest.approx(0, abs=1e-12)
+    # Differences without a, b, c: 0.4, 0.3, 0.2; Student's t with 2 degrees of freedom: 4.3027.
+    level = tables(0.3, a=0.3, b=0.3, c=0.3)
+    expected = 4.3027 * np.sqrt(2 / 3 * 0.02)
+    assert difference_margin(one, level, "aligned") == pytest.approx(expected, abs=1e-4)
+    # Without b, who has no frame there, the other model stays as it is.
+    lacking = tables(0.3, a=0.3, c=0.3)
+    assert difference_margin(one, lacking, "aligned") == pytest.approx(expected, abs=1e-4)
+    assert np.isnan(difference_margin(tables(0.6), tables(0.3), "aligned"))
 
 
 def test_tables_of_six_frames_by_hand():
@@ -198,7 +222,7 @@ def test_letters_have_contingency_tables_only(tmp_path):
     write_alignment(tmp_path / "alignment.h5", tables)
     read = read_alignment(tmp_path / "alignment.h5")
     assert read.offset_steps is read.offset_counts is read.within is None
-    assert read.summary == read.errors == {}
+    assert read.summary == read.errors == read.left_out == {}
     assert np.array_equal(read.contingency_aligned, tables.contingency_aligned)
 
 
@@ -209,6 +233,7 @@ def test_a_file_gives_back_the_tables(tmp_path):
     assert (read.predicted, read.annotated) == (written.predicted, written.annotated)
     assert read.summary == written.summary and list(read.summary) == ["all", "test", "train"]
     assert read.errors["all"] == written.errors["all"]
+    assert read.left_out == written.left_out and set(read.left_out["cap"]) == {"x", "y"}
     assert isinstance(read.summary["all"]["frames"], int)
     for name in (
         "n", "contingency_centre", "contingency_aligned", "offset_steps", "offset_counts", "within",

@@ -208,6 +208,14 @@ def test_one_seed_has_the_interval_over_speakers_where_there_is_one(paper, study
     assert table.loc["AE1", "high"] == "centre 10.4 %, aligned 61.5 %, aligned +-2 100.0 %"
     # W2P has no errors, a cap of NaN is none.
     assert table.loc[["AE3", "AE4", "RS1"], "low"].tolist() == ["", "", ""]
+    # A difference may be negative.
+    for model, without in (("W2P_shallow", {"x": 0.7, "y": 0.5}), ("W2P", {"x": 0.4, "y": 0.4})):
+        for name in ("aligned", "aligned_pm2"):
+            study.alignment[model].left_out[name] = without
+    whole = study.alignment["W2P_shallow"].summary["all"]["aligned"]
+    gain = whole - study.alignment["W2P"].summary["all"]["aligned"]
+    # Of two speakers 12.706 standard errors of sqrt(1 / 2 * 2 * 0.1 ** 2).
+    assert f"aligned {100 * (gain - 1.2706):.1f} points" in judge(paper, study).loc["AE8", "low"]
     study.alignment["W2P"].errors["all"] = {"speakers": 11, "offset_ms": 2.0}
     assert judge(paper, study).loc["AE3", "low"] == "W2P_shallow 15 ms, W2P 33 ms"
 

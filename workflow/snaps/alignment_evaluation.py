@@ -1,6 +1,6 @@
 """Evaluation of the alignment step against the phone annotation (paper 4.3.1 and 5.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class AlignmentTables:
         offset_ms, cap, blanks; empty for letters
     errors : for each part speakers, their number, and the standard errors of the shares and of
         offset_ms over speakers, see :func:`speaker_error`; empty for letters
+    left_out : for the shares and offset_ms of all frames, by speaker, the value without that
+        speaker's frames; empty for letters
     """
 
     predicted: list[str]
@@ -47,6 +49,7 @@ class AlignmentTables:
     within: np.ndarray | None
     summary: dict[str, dict[str, float]]
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def offset_to_phone(windows: np.ndarray, steps: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -107,8 +110,8 @@ def summarise(offset: np.ndarray, centre_offset: np.ndarray, frames: int) -> dic
     return {"frames": len(offset), "blanks": blanks} | means
 
 
-def speaker_error(values: np.ndarray, counted: np.ndarray, speaker: np.ndarray) -> float:
-    """Standard error of a mean over frames, for speakers drawn anew: delete-one jackknife.
+def means_without(values: np.ndarray, counted: np.ndarray, speaker: np.ndarray) -> dict[str, float]:
+    """Means over frames, by speaker, without the frames of that speaker.
 
     Frames of one speaker are anything but independent, so that speakers are left out whole.
 
@@ -119,16 +122,39 @@ def speaker_error(values: np.ndarray, counted: np.ndarray, speaker: np.ndarray) 
 
     Returns
     -------
-    NaN for fewer than two speakers. Efron and Tibshirani 1993, An Introduction to the Bootstrap,
-    chapter 11.
+    Speakers without a frame that counts are not in it; empty for fewer than two others.
     """
-    _, index = np.unique(speaker[counted], return_inverse=True)
+    names, index = np.unique(speaker[counted], return_inverse=True)
+    if len(names) < 2:
+        return {}
     frames = np.bincount(index).astype(float)
-    if len(frames) < 2:
-        return float("nan")
     sums = np.bincount(index, values[counted])
     means = (sums.sum() - sums) / (frames.sum() - frames)
-    return float(np.sqrt((len(means) - 1) * means.var()))
+    return dict(zip(map(str, names), means.tolist(), strict=True))
+
+
+def jackknife_error(left_out: Collection[float]) -> float:
+    """Standard error of a statistic from its values without each speaker; NaN for none.
+
+    Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 11.
+    """
+    if not left_out:
+        return float("nan")
+    return float(np.sqrt((len(left_out) - 1) * np.var(list(left_out))))
+
+
+def speaker_error(values: np.ndarray, counted: np.ndarray, speaker: np.ndarray) -> float:
+    """Standard error of a mean over frames, for speakers drawn anew: delete-one jackknife.
+
+    Parameters
+    ----------
+    as for :func:`means_without`
+
+    Returns
+    -------
+    NaN for fewer than two speakers.
+    """
+    return jackknife_error(means_without(values, counted, speaker).values())
 
 
 def speaker_errors(
@@ -145,12 +171,36 @@ def speaker_errors(
 def speaker_margins(errors: Mapping[str, float]) -> dict[str, float]:
     """Half widths of the 95 % intervals over speakers, from what :func:`speaker_errors` gives.
 
-    Student's distribution with one degree of freedom less than there are speakers: few speakers
-    give wide intervals.
+    Few speakers give wide intervals.
     """
-    freedom = errors["speakers"] - 1
-    quantile = float(student.ppf(0.975, freedom)) if freedom > 0 else float("nan")
+    quantile = _student_quantile(errors["speakers"])
     return {name: quantile * error for name, error in errors.items() if name != "speakers"}
+
+
+def _student_quantile(speakers: int) -> float:
+    """Standard errors in half a 95 % interval: Student's, one degree of freedom less."""
+    return float(student.ppf(0.975, speakers - 1)) if speakers > 1 else float("nan")
+
+
+def difference_margin(one: AlignmentTables, other: AlignmentTables, name: str) -> float:
+    """Half width of the 95 % interval over speakers of a difference of two models.
+
+    Both models hear the same speakers, so that each is left out of both at once.
+
+    Parameters
+    ----------
+    name : a share or offset_ms of the summary of all frames
+
+    Returns
+    -------
+    NaN for fewer than two speakers.
+    """
+    both = [(tables.left_out.get(name, {}), tables.summary["all"][name]) for tables in (one, other)]
+    speakers = sorted(set().union(*(values for values, _ in both)))
+    # Of a model for which a speaker has no frame, the value without that speaker is the whole.
+    ours, theirs = ([values.get(who, whole) for who in speakers] for values, whole in both)
+    error = jackknife_error((np.array(ours) - np.array(theirs)).tolist())
+    return _student_quantile(len(speakers)) * error
 
 
 def annotation_windows(phone: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -192,7 +242,7 @@ def evaluate_alignment(
         return table
 
     offset_steps = offset_counts = within = None
-    summary, errors = {}, {}
+    summary, errors, left_out = {}, {}, {}
     if set(units[1:]) == set(phones):
         wanted = np.array([phones.index(name) for name in names])[unit]
         centre = np.full(len(steps), FRAME_CENTRE)
@@ -211,6 +261,8 @@ def evaluate_alignment(
                 mine = offset[chosen], centre_offset[chosen]
                 summary[part] = summarise(*mine, frames)
                 errors[part] = speaker_errors(*mine, kept_speaker[chosen])
+        for name, (values, counted) in frame_values(offset, centre_offset).items():
+            left_out[name] = means_without(values, counted, kept_speaker)
         columns = ("centre", "centre_pm2", "aligned", "aligned_pm2")
         within = np.full((len(names), len(columns)), np.nan)
         for index in np.unique(unit):
@@ -227,6 +279,7 @@ def evaluate_alignment(
         within,
         summary,
         errors,
+        left_out,
     )
 
 
@@ -266,7 +319,7 @@ def write_alignment(path: str | Path, tables: AlignmentTables) -> None:
         for name in names:
             if getattr(tables, name) is not None:
                 file.create_dataset(name, data=getattr(tables, name))
-        for kind in ("summary", "errors"):
+        for kind in ("summary", "errors", "left_out"):
             for part, values in getattr(tables, kind).items():
                 file.create_group(f"{kind}/{part}").attrs.update(values)
 
@@ -295,4 +348,5 @@ def read_alignment(path: str | Path) -> AlignmentTables:
             array("within"),
             attributes("summary"),
             attributes("errors"),
+            attributes("left_out"),
         )

@@ -17,6 +17,8 @@ from snaps.measures import MEASURES, Finding, NotTestable
 HOLDS, DOES_NOT, NOT_TESTABLE = "holds", "does not", "not testable here"
 COLUMNS = ("id", "section", "claim", "quantity", "unit", "paper", "low", "high")
 DECIMALS = {"%": 1, "points": 1, "ms": 0, "Hz": 0, "count": 0, "score": 2, "ratio": 2}
+# What an interval cannot pass; differences, in points, can be anything.
+RANGES = {"%": (0.0, 100.0), "ms": (0.0, None)}
 SILENT_UNITS = ("count", "score", "ratio")
 
 
@@ -156,9 +158,8 @@ def compare_claim(
         if len(tested) > 1:
             values = [found[number.quantity] for found in tested]
             return min(values) if sign < 0 else max(values)
-        # Shares and distances, which alone have margins, are not negative.
         end = first.numbers[number.quantity] + sign * first.margins[number.quantity]
-        return min(max(end, 0.0), 100.0) if number.unit == "%" else max(end, 0.0)
+        return float(np.clip(end, *RANGES.get(number.unit, (None, None))))
 
     def end(sign: int) -> str:
         known = first.margins and not np.isnan(list(first.margins.values())).any()

@@ -16,6 +16,7 @@ from sklearn.metrics import adjusted_rand_score, rand_score
 
 from snaps.alignment_evaluation import (
     AlignmentTables,
+    difference_margin,
     mean_offsets,
     read_alignment,
     speaker_margins,
@@ -370,8 +371,8 @@ def closures_aligned(study: Study) -> Finding:
 
 def shallow_aligns_better(study: Study) -> Finding:
     """AE8: gain of W2P_shallow over W2P."""
-    shallow = study.phone_alignment("W2P_shallow").summary["all"]
-    deep = study.phone_alignment("W2P").summary["all"]
+    both = [study.phone_alignment(model) for model in ("W2P_shallow", "W2P")]
+    shallow, deep = (tables.summary["all"] for tables in both)
     exact = 100 * (shallow["aligned"] - deep["aligned"])
     near = 100 * (shallow["aligned_pm2"] - deep["aligned_pm2"])
     return Finding(
@@ -379,6 +380,10 @@ def shallow_aligns_better(study: Study) -> Finding:
         f"W2P_shallow aligns {exact:+.1f} points more frames than W2P to the predicted phone, "
         f"{near:+.1f} points within two steps; mean offset {shallow['offset_ms']:.0f} against "
         f"{deep['offset_ms']:.0f} ms.",
+        {
+            "aligned": 100 * difference_margin(*both, "aligned"),
+            "aligned +-2": 100 * difference_margin(*both, "aligned_pm2"),
+        },
     )
 
 
