@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +73,31 @@ def make_signal(frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     low, high = SILENCE_TO_SPEECH
     signal = low + (high - low) * torch.rand(steps, 128, generator=generator)
     return signal, torch.arange(0, 2 * frames, 2)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A batch of frames of one network, and what they are summed by.
+
+    Attributes
+    ----------
+    signal, starts : see :func:`make_signal`
+    columns, symbols : number of the group of each frame and names of the groups, by grouping
+    """
+
+    network: ConvStack
+    signal: torch.Tensor
+    starts: torch.Tensor
+    columns: dict[str, np.ndarray]
+    symbols: dict[str, list[str]]
+
+
+def make_workload(model: str, device: torch.device) -> Workload:
+    """A batch of the size that the study works on at once."""
+    network = make_network(model).to(device)
+    signal, starts = (x.to(device) for x in make_signal(BATCH))
+    symbols = {"predicted": network.units, "annotated": [str(k) for k in range(61)]}
+    return Workload(network, signal, starts, columns_of(BATCH, network), symbols)
 
 
 class Target(nn.Module):
@@ -189,10 +215,8 @@ def network_stages(
 
 def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFrame:
     """Rows of one model."""
-    network = make_network(model).to(device)
-    signal, starts = (x.to(device) for x in make_signal(BATCH))
-    columns = columns_of(BATCH, network)
-    symbols = {"predicted": network.units, "annotated": [str(k) for k in range(61)]}
+    load = make_workload(model, device)
+    network, signal, starts = load.network, load.signal, load.starts
     settings = AlignmentSettings()
     extractors = {
         "conv_stack": ConvStackExtractor(network),
@@ -201,7 +225,7 @@ def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFram
     }
     layout = frame_layout(network)
     check_agreement([extract(signal, starts) for extract in extractors.values()])
-    sums = {engine: GroupSums(symbols, layout, device) for engine in extractors}
+    sums = {engine: GroupSums(load.symbols, layout, device) for engine in extractors}
     fast = extractors["conv_stack"]
     parts = network_stages(fast, signal, starts)
     with torch.inference_mode():
@@ -216,7 +240,7 @@ def bench_model(model: str, ceiling: float, device: torch.device) -> pd.DataFram
             maps = watch.time(engine, "network", partial(extract, signal, starts))
             align = partial(alignment_steps, maps, layout, settings)
             steps = watch.time(engine, "alignment", align)
-            watch.time(engine, "sums", partial(sums[engine].add, maps, steps, columns))
+            watch.time(engine, "sums", partial(sums[engine].add, maps, steps, load.columns))
             if engine == "conv_stack":
                 watch.time(engine, "dump", partial(write_dump, maps, layout))
                 with torch.inference_mode():
@@ -260,17 +284,14 @@ def write_dump(maps: Maps, layout: dict[str, LayerLayout]) -> None:
 def stream(model: str, frames: int) -> None:
     """Extract, align and sum frames; print the peak memory of this process in MB."""
     device = best_device()
-    network = make_network(model).to(device)
-    extractor = ConvStackExtractor(network)
-    signal, starts = (x.to(device) for x in make_signal(BATCH))
-    columns = columns_of(BATCH, network)
-    symbols = {"predicted": network.units, "annotated": [str(k) for k in range(61)]}
-    sums, settings = GroupSums(symbols, extractor.layout, device), AlignmentSettings()
+    load = make_workload(model, device)
+    extractor = ConvStackExtractor(load.network)
+    sums, settings = GroupSums(load.symbols, extractor.layout, device), AlignmentSettings()
     for first in range(0, frames, BATCH):
         count = min(BATCH, frames - first)
-        maps = extractor(signal[: 206 + 2 * (count - 1)], starts[:count])
+        maps = extractor(load.signal[: 206 + 2 * (count - 1)], load.starts[:count])
         steps = alignment_steps(maps, extractor.layout, settings)
-        sums.add(maps, steps, {name: values[:count] for name, values in columns.items()})
+        sums.add(maps, steps, {name: values[:count] for name, values in load.columns.items()})
     # Linux: what getrusage says begins with the peak of the process that started this one.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) / 1024)
