@@ -31,6 +31,21 @@ def random_maps(layout, features, frames, seed=0):
     return Maps(predicted, torch.zeros(frames), arrays("kept", 5.0), arrays("live", 0.01))
 
 
+def random_groups(layout, features, symbols, frames, seed=0):
+    """Maps of frames, their alignment steps, and their columns among the symbols."""
+    rng = np.random.default_rng(seed)
+    steps = {
+        name: torch.from_numpy(rng.integers(0, layer.steps, frames))
+        for name, layer in layout.items()
+    }
+    steps["navai"] = torch.from_numpy(rng.integers(0, layout["input"].steps, frames))
+    columns = {
+        name: rng.integers(0, len(names), frames).astype(np.int16)
+        for name, names in symbols.items()
+    }
+    return random_maps(layout, features, frames, seed), steps, columns
+
+
 def rows_of(maps, rows):
     """The maps of some of the frames."""
     return Maps(

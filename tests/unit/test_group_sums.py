@@ -1,5 +1,7 @@
 """Sums of aligned maps over the frames of each group."""
 
+from functools import partial
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 from planted_maps import (
     in_whole_frame,
     make_layer,
+    random_groups,
     random_maps,
     rows_of,
     three_frames,
@@ -29,20 +32,7 @@ SYMBOLS = {
     "annotated": ["x", "h#", "y", "z"],
 }
 
-
-def random_batch(frames, seed=0):
-    """Maps, alignment steps and columns of frames."""
-    rng = np.random.default_rng(seed)
-    steps = {
-        name: torch.from_numpy(rng.integers(0, layer.steps, frames))
-        for name, layer in LAYOUT.items()
-    }
-    steps["navai"] = torch.from_numpy(rng.integers(0, 8, frames))
-    columns = {
-        name: rng.integers(0, len(names), frames).astype(np.int16)
-        for name, names in SYMBOLS.items()
-    }
-    return random_maps(LAYOUT, FEATURES, frames, seed), steps, columns
+random_batch = partial(random_groups, LAYOUT, FEATURES, SYMBOLS)
 
 
 def batch_rows(batch, rows):

@@ -1,12 +1,12 @@
 """SNAP, NAvAI and NAP."""
 
 from dataclasses import replace
+from functools import partial
 
 import h5py
 import numpy as np
 import pytest
-import torch
-from planted_maps import make_layer, random_maps, three_frames, through_file
+from planted_maps import make_layer, random_groups, three_frames, through_file
 
 from snaps.errors import StudyError
 from snaps.features import open_features
@@ -38,17 +38,7 @@ SYMBOLS = {
     "annotated": ["h#", "x", "y", "z"],
 }
 
-
-def random_batch(frames, seed=0):
-    """Maps, alignment steps and columns of frames."""
-    rng = np.random.default_rng(seed)
-    steps = {
-        name: torch.from_numpy(rng.integers(0, layer.steps, frames))
-        for name, layer in LAYOUT.items()
-    }
-    steps["navai"] = torch.from_numpy(rng.integers(0, 8, frames))
-    columns = {name: rng.integers(0, len(names), frames) for name, names in SYMBOLS.items()}
-    return random_maps(LAYOUT, FEATURES, frames, seed), steps, columns
+random_batch = partial(random_groups, LAYOUT, FEATURES, SYMBOLS)
 
 
 @pytest.fixture
