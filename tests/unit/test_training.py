@@ -272,15 +272,6 @@ def test_transferred_normalisation_is_in_inference_mode_while_others_learn():
     assert [block.norm.training for block in task.network.blocks] == [False, False, True]
 
 
-def test_finetuning_goes_at_a_tenth_of_the_rate(train):
-    rates = [
-        [row["learning_rate"] for row in train(tiny_network(), trained=trained)]
-        for trained in ("all", "convolutions")
-    ]
-    np.testing.assert_allclose(np.array(rates[1]) * 10, rates[0])
-    assert max(rates[0]) <= SETTINGS.learning_rate
-
-
 def test_the_rate_is_highest_after_a_tenth_of_the_training(train):
     rates = [row["learning_rate"] for row in train(tiny_network(), epochs=20)]
     # Of 80 steps the eighth, in epoch 2, is the peak; the first is a 25th of it. After epoch 1 four

@@ -163,7 +163,7 @@ def test_a_model_may_be_added(fresh, jobs, tmp_path):
     added = {
         "models": {"mine": models["W2P_shallow"]},
         "networks": {"width": {"mine": 0.1}},
-        "training": {"epochs": {"mine": 1}},
+        "training": {"epochs": {"mine": 1}, "learning_rate": {"mine": 0.001}},
     }
     settings = tmp_path / "added.yaml"
     settings.write_text(yaml.safe_dump(added), encoding="utf-8")

@@ -32,12 +32,13 @@ from snaps.settings import hash_settings
 
 STUDY = "small"
 EPOCHS = {"W2L": 30, "W2P": 30, "W2P_shallow": 30, "W2L_TL_frozen": 15, "W2L_TL_finetuned": 3}
+RATES = dict.fromkeys(EPOCHS, 0.01) | {"W2L_TL_finetuned": 0.001}
 LAYERS = dict.fromkeys(EPOCHS, 12) | {"W2P_shallow": 6}
 SETTINGS = {
     "study": STUDY,
     "corpus": {"name": "small embedded corpus", "speakers": 4},
     "networks": {"width": dict.fromkeys(EPOCHS, 0.0625) | {"W2P_shallow": 0.125}},
-    "training": {"epochs": EPOCHS, "batch_size": 4, "learning_rate": 0.01},
+    "training": {"epochs": EPOCHS, "batch_size": 4, "learning_rate": RATES},
     "introspection": {"shards": 2, "batch": 64},
 }
 GROUPINGS = ("predicted", "annotated")

@@ -73,7 +73,11 @@ def library(*names):
 
 def check_models():
     """Settings that each model has one of name every model and nothing else."""
-    for section, key in (("networks", "width"), ("training", "epochs")):
+    for section, key in (
+        ("networks", "width"),
+        ("training", "epochs"),
+        ("training", "learning_rate"),
+    ):
         wrong = sorted(set(config[section][key]) ^ set(MODELS))
         if wrong:
             raise WorkflowError(

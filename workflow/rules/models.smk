@@ -33,7 +33,7 @@ rule train_model:
         block_order=config["networks"]["block_order"],
         epochs=lookup(dpath="training/epochs/{model}", within=config),
         batch_size=config["training"]["batch_size"],
-        learning_rate=config["training"]["learning_rate"],
+        learning_rate=lookup(dpath="training/learning_rate/{model}", within=config),
         gradient_clip=config["training"]["gradient_clip"],
         threads=config["training"]["threads"],
     message:

@@ -25,7 +25,6 @@ from snaps.networks import ConvStack, Layer, scale_width
 from snaps.recognition import encode
 
 LOGGER = logging.getLogger("snaps.training")
-FINETUNING_RATE = 0.1
 # PyTorch's own are 0.999 and 0.3. With them and its smaller first weights W2L was on CTC's plateau,
 # where it says the same letters for all speech, for 45 epochs of real speech, with these for 12.
 BETAS = (0.9, 0.98)
@@ -164,8 +163,6 @@ class CtcTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict:
         rate = self.settings.learning_rate
-        if self.settings.trained == "convolutions":
-            rate *= FINETUNING_RATE
         free = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = torch.optim.Adam(free, lr=rate, betas=BETAS, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
