@@ -156,15 +156,15 @@ def test_the_schema_describes_every_setting_in_a_sentence():
     assert list(undescribed(read(SCHEMA))) == []
 
 
+# Mappings of models to values: each study names all of them.
+OF_MODELS = (("networks", "width"), ("training", "epochs"), ("training", "learning_rate"))
+
+
 def test_every_setting_has_its_default_and_no_other_has_one(defaults):
     def setting_keys(settings, prefix=()):
         for name, value in settings.items():
             yield (*prefix, name)
-            if isinstance(value, dict) and (*prefix, name) not in (
-                ("networks", "width"),
-                ("training", "epochs"),
-                ("training", "learning_rate"),
-            ):
+            if isinstance(value, dict) and (*prefix, name) not in OF_MODELS:
                 yield from setting_keys(value, (*prefix, name))
 
     of_models = {keys for keys in KEYS if keys[0] == "models"}
@@ -172,15 +172,12 @@ def test_every_setting_has_its_default_and_no_other_has_one(defaults):
     assert found == set(KEYS) - of_models
 
 
-OF_MODELS = (("width",), ("epochs",), ("learning_rate",))
-
-
 def test_a_study_says_only_what_differs(defaults):
     def same(settings, base, prefix=()):
         for name, value in settings.items():
             if isinstance(value, dict):
                 yield from same(value, base[name], (*prefix, name))
-            elif value == base[name] and prefix[-1:] not in OF_MODELS:
+            elif value == base[name] and prefix not in OF_MODELS:
                 yield ".".join((*prefix, name))
 
     for study in ("sample", "timit"):
